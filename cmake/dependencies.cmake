@@ -1,0 +1,37 @@
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(HDF5 REQUIRED COMPONENTS C)
+pkg_check_modules(NETCDF REQUIRED IMPORTED_TARGET netcdf)
+pkg_check_modules(FFTW REQUIRED IMPORTED_TARGET fftw3)
+pkg_check_modules(FFTWF REQUIRED IMPORTED_TARGET fftw3f)
+find_package(ZLIB REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(CURL REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(spdlog REQUIRED)
+find_path(STB_INCLUDE stb_image_write.h PATH_SUFFIXES stb REQUIRED)
+
+add_library(hdf5_c INTERFACE)
+target_include_directories(hdf5_c SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})
+target_link_libraries(hdf5_c INTERFACE ${HDF5_C_LIBRARIES})
+
+# LibTorch: the bootstrap's copy unless WINDTUNNEL_TORCH names another.
+set(_torch "$ENV{WINDTUNNEL_TORCH}")
+if(NOT _torch)
+  set(_torch "${CMAKE_SOURCE_DIR}/.deps/torch")
+endif()
+find_package(Torch REQUIRED PATHS "${_torch}" "${_torch}/share/cmake/Torch" NO_DEFAULT_PATH)
+if(TARGET caffe2::mkl)  # the wheel names link folders that do not exist
+  set_property(TARGET caffe2::mkl PROPERTY INTERFACE_LINK_DIRECTORIES "")
+endif()
+
+# Arrow C++ out of the wheel: only versioned library names, so an imported target by hand.
+file(GLOB _arrow "${CMAKE_SOURCE_DIR}/.deps/pyarrow/libarrow.so.*")
+if(_arrow)
+  list(GET _arrow 0 _arrow)
+  add_library(arrow_cpp SHARED IMPORTED)
+  set_target_properties(arrow_cpp PROPERTIES IMPORTED_LOCATION "${_arrow}")
+  target_include_directories(arrow_cpp SYSTEM INTERFACE "${CMAKE_SOURCE_DIR}/.deps/pyarrow/include")
+endif()
