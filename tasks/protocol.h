@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/options.h"
+#include "metrics/accumulator.h"
+
+namespace windtunnel::tasks {
+
+/// Everything that decides how numbers are made from data and a model, apart from both. Each member is one place where
+/// the published programs and the papers' meaning differ. The protocols are data (tasks/protocols/*.yaml): `published`
+/// reproduces the published programs, `corrected` (the default) does not carry their quirks. Two results are
+/// comparable only if their protocol hashes are equal.
+struct Protocol : core::Options {
+  std::string name = "corrected";
+  int64_t version = 1;
+  std::string about;
+
+  // Data
+  std::string normalizer_source = "first_stage_train";  ///< or "simulated_train": whose statistics, in all stages
+  std::string normalizer_variance = "pooled";           ///< or "within_batch": batches of normalizer_batch windows
+  int64_t normalizer_batch = 512;
+  std::string last_window = "kept";   ///< "dropped": with several rounds the window ending at the last frame is lost
+  bool filter_train_windows = true;   ///< windows that pass the end of the data are removed from training too
+  bool leak_free_windows = true;      ///< no training window reaches into frames of validation or test windows
+
+  // Training
+  std::string loss_channels = "measured_in_measured_data";  ///< or "all": the loss covers unmeasured channels too
+  int64_t validation_points = 50;
+  std::string selection_metric = "rmse";  ///< strictly smallest on the measured validation side
+  std::string measured_channels = "scenario";  ///< or "detected": channels not all zero in the first raw target batch
+
+  // Rollout
+  bool input_round_trip = false;   ///< predictions are stored in input units but read with target statistics
+  bool target_round_trip = false;  ///< targets pass through the normalizer and back in float32
+  std::string unmeasured_feedback = "zero";  ///< or "predicted": what later rounds see in unmeasured channels
+
+  // Metrics
+  int64_t chunk_above_rounds = 0;  ///< above this many rounds metrics are averaged over chunks of the test batch; 0: never
+  bool float32_chunks = false;     ///< chunk values are rounded to and averaged in float32
+  std::string frmse_bins = "mean";           ///< or "sum" over the modes of a bin
+  std::string relative_bands = "skip_zero";  ///< or "all": bins without target energy give inf or nan
+  std::string fe_channels = "separate";      ///< or "summed": channels added into one signal
+  std::string missing_ke = "undefined";      ///< or "zero" with fewer than two channels
+  bool paper_forms = true;                   ///< also the vector-norm and pooled forms of the papers
+  std::string probe_rule = "4d";             ///< or "2d": which station must be inside for full spacing
+  std::string probe_channels = "measured";   ///< or "all_predicted"
+  std::string batch_means = "samples";       ///< or "batches": weights in normalised MSE and MVPE
+
+  void describe(core::OptionVisitor& visitor) override;
+
+  core::Json json() const;
+  /// SHA-256 of the canonical JSON without `about`.
+  std::string hash() const;
+
+  /// Samples per metric chunk for a rollout of `rounds` with this test batch size; 0: one chunk.
+  int64_t chunk(int64_t rounds, int64_t test_batch) const;
+  /// Whether a window [start, start + horizon) of a trajectory with `frames` frames is scored.
+  bool keeps_window(int64_t start, int64_t horizon, int64_t frames, int64_t rounds) const;
+  /// Metric switches of this protocol. `channels`: evaluated channels.
+  metrics::AccumulatorOptions accumulator(int64_t channels, int64_t rounds, int64_t test_batch) const;
+};
+
+/// A protocol of the program by name ("published", "corrected"), or read from a YAML file if `name` ends in .yaml.
+Protocol protocol(const std::string& name);
+std::vector<std::string> protocol_names();
+
+}  // namespace windtunnel::tasks
