@@ -1,0 +1,79 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/array.h"
+#include "core/registry.h"
+#include "datasets/scenario.h"
+
+namespace windtunnel::datasets {
+
+/// One run of one side: named fields over (T,H,W), read lazily. Reading is safe from several threads at once.
+class Trajectory {
+ public:
+  virtual ~Trajectory() = default;
+
+  const std::string& id() const {
+    return id_;
+  }  ///< file name with extension, the same on both sides of a pair
+  const std::vector<double>& parameters() const { return parameters_; }
+  /// Stored extent, before any stride.
+  int64_t frames() const { return frames_; }
+  int64_t height() const { return height_; }
+  int64_t width() const { return width_; }
+
+  /// Frames [begin, end) of the fields (indices into Scenario::fields, all present on this side), every
+  /// stride-th row and column from 0. Field number i of point k (frame-major, then row, then column) goes to
+  /// out[k * step + i]. Stored values are converted to float32 once. Errors (data): unreadable, window beyond
+  /// the end, missing values.
+  virtual void read(const std::vector<int64_t>& fields, int64_t begin, int64_t end, int64_t stride,
+                    float* out, int64_t step) const = 0;
+
+  /// Convenience: the fields as (T, ceil(H/stride), ceil(W/stride), fields).
+  core::Array read(const std::vector<int64_t>& fields, int64_t begin, int64_t end, int64_t stride = 1) const;
+
+  /// Times of the frames in seconds, if the file stores them; otherwise empty.
+  virtual std::vector<double> times() const { return {}; }
+  /// The file that error messages name.
+  virtual std::string path() const = 0;
+
+ protected:
+  std::string id_;
+  std::vector<double> parameters_;
+  int64_t frames_ = 0, height_ = 0, width_ = 0;
+};
+
+/// All trajectories of one side of a scenario.
+class TrajectoryStore {
+ public:
+  virtual ~TrajectoryStore() = default;
+  /// Sorted by bytes.
+  virtual std::vector<std::string> ids() const = 0;
+  /// A data error naming folder and id if there is no such trajectory. Thread safe.
+  virtual std::shared_ptr<const Trajectory> open(const std::string& id) const = 0;
+};
+
+/// A way to store trajectories, registered beside its implementation.
+struct FormatInfo {
+  std::string name, summary, origin = "built in";
+  /// True if this side of the scenario below `root` is stored in this format. Never throws.
+  std::function<bool(const Scenario&, const std::filesystem::path& root, Side)> detect;
+  std::function<std::unique_ptr<TrajectoryStore>(const Scenario&, const std::filesystem::path& root, Side)>
+      open;
+};
+core::Registry<FormatInfo>& formats();
+
+struct FormatRegistration {
+  explicit FormatRegistration(FormatInfo info) { formats().add(std::move(info)); }
+};
+
+/// The first of scenario.formats that finds data. A side that the scenario lacks, an absent folder or no
+/// matching file is a data error that says where it looked.
+std::unique_ptr<TrajectoryStore> open_trajectories(const Scenario& scenario,
+                                                   const std::filesystem::path& root, Side side,
+                                                   std::string* format = nullptr);
+
+}  // namespace windtunnel::datasets
