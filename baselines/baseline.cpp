@@ -10,7 +10,13 @@
 
 namespace windtunnel::baselines {
 
-at::Tensor Baseline::loss(const at::Tensor& x, const at::Tensor& y) { return at::mse_loss(forward(x), y); }
+at::Tensor Baseline::in_loss(const at::Tensor& field) const {
+  return loss_channels_ > 0 && loss_channels_ < field.size(-1) ? field.narrow(-1, 0, loss_channels_) : field;
+}
+
+at::Tensor Baseline::loss(const at::Tensor& x, const at::Tensor& y) {
+  return at::mse_loss(in_loss(forward(x)), in_loss(y));
+}
 
 StateDict Baseline::state() const {
   StateDict entries;

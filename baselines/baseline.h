@@ -38,6 +38,10 @@ class Baseline : public torch::nn::Module {
   /// Training loss, a scalar: mean squared error of forward(x) against y unless the model says otherwise.
   virtual at::Tensor loss(const at::Tensor& x, const at::Tensor& y);
 
+  /// Channels 0..n-1 that the loss covers; 0 (default) means all. Set for measured data, whose other channels are
+  /// zero for want of a measurement.
+  void set_loss_channels(int64_t n) { loss_channels_ = n; }
+
   /// Inference; differs from forward() only for models that sample.
   virtual at::Tensor predict(const at::Tensor& x) { return forward(x); }
 
@@ -59,6 +63,11 @@ class Baseline : public torch::nn::Module {
   std::vector<at::Tensor> trainable_parameters() const;
   /// Elements of all distinct parameters, frozen ones included; a complex element counts as one.
   virtual int64_t parameter_count() const;
+
+ protected:
+  /// The first loss_channels_ channels (last axis), or everything.
+  at::Tensor in_loss(const at::Tensor& field) const;
+  int64_t loss_channels_ = 0;
 };
 
 struct BaselineInfo {
