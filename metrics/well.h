@@ -47,12 +47,13 @@ struct PowerSpectrum {
 };
 PowerSpectrum power_spectrum(const core::Array& field, int space, std::vector<double> edges = {});
 
-/// Reporting windows over T steps: 0, then trunc(exp(linspace(0, ln T, min(T,5)))). One entry {0, 1} for T = 1.
-std::vector<int64_t> time_windows(int64_t steps);
+/// Edges of the reporting windows over T steps: 0, then trunc(exp(linspace(0, ln T, min(T,5)))); empty for T = 1. In
+/// some T rounding makes the last edge T-1, which loses a step: `keep_last_step` sets it to T.
+std::vector<int64_t> time_windows(int64_t steps, bool keep_last_step = true);
 
 /// "T=all" and "T=a:b" -> mean over channels of the mean over the batch and the window of a (B,T,C) metric; an empty
 /// window gives NaN.
-std::map<std::string, double> windowed_means(const Values& per_step);
+std::map<std::string, double> windowed_means(const Values& per_step, bool keep_last_step = true);
 
 /// Streaming form: per-step (T,C) means over batches of a (B,T,C) metric. Batches weigh the same in the `published`
 /// form, samples in the corrected one.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/array.h"
+#include "datasets/loader.h"
 #include "metrics/accumulator.h"
 #include "tasks/protocol.h"
 #include "tasks/rollout.h"
@@ -21,6 +22,12 @@ struct EvaluationBatch {
 
 /// Fills the next batch; false at the end. Batches may have any sizes: only published chunking looks at `test_batch`.
 using BatchSource = std::function<bool(EvaluationBatch& batch)>;
+
+/// One pass over a loader without shuffling and without its own normalizer; it must outlive the source.
+BatchSource batches_of(datasets::Loader& loader);
+
+/// Body geometry of a scenario on the delivered grid of its measured side; nothing if the scenario has none.
+std::optional<metrics::ProbeGeometry> probe_geometry(const datasets::Scenario& scenario);
 
 struct EvaluateOptions {
   int64_t rounds = 1;
@@ -59,7 +66,7 @@ struct Evaluation {
 };
 
 /// Streams every batch through rollout and accumulators. Data error if the source is empty.
-Evaluation evaluate(const BatchSource& source, const Predictor& predict, const Statistics& statistics,
+Evaluation evaluate(const BatchSource& source, const Predictor& predict, const datasets::Normalizer& normalizer,
                     const Protocol& protocol, const EvaluateOptions& options);
 
 /// Scores finished predictions (physical units), for example files made by another program: same totals and rows

@@ -18,18 +18,15 @@ struct Protocol : core::Options {
   int64_t version = 1;
   std::string about;
 
-  // Data
-  std::string normalizer_source = "first_stage_train";  ///< or "simulated_train": whose statistics, in all stages
-  std::string normalizer_variance = "pooled";           ///< or "within_batch": batches of normalizer_batch windows
-  int64_t normalizer_batch = 512;
-  std::string last_window = "kept";   ///< "dropped": with several rounds the window ending at the last frame is lost
-  bool filter_train_windows = true;   ///< windows that pass the end of the data are removed from training too
-  bool leak_free_windows = true;      ///< no training window reaches into frames of validation or test windows
+  // Data. Both name a rule set of the datasets folder, which lists what it contains.
+  std::string windows = "corrected";     ///< which windows are trained and scored (datasets::WindowDataset)
+  std::string statistics = "corrected";  ///< source and variance of the normalizer (datasets::make_normalizer)
+  int64_t statistics_batch = 512;        ///< windows per batch in published statistics
 
   // Training
-  std::string loss_channels = "measured_in_measured_data";  ///< or "all": the loss covers unmeasured channels too
+  std::string loss_channels = "delivered";  ///< or "all": the loss also covers fields that the training side lacks
   int64_t validation_points = 50;
-  std::string selection_metric = "rmse";  ///< strictly smallest on the measured validation side
+  std::string selection_metric = "rmse";  ///< strictly smallest on the validation side
   std::string measured_channels = "scenario";  ///< or "detected": channels not all zero in the first raw target batch
 
   // Rollout
@@ -57,8 +54,6 @@ struct Protocol : core::Options {
 
   /// Samples per metric chunk for a rollout of `rounds` with this test batch size; 0: one chunk.
   int64_t chunk(int64_t rounds, int64_t test_batch) const;
-  /// Whether a window [start, start + horizon) of a trajectory with `frames` frames is scored.
-  bool keeps_window(int64_t start, int64_t horizon, int64_t frames, int64_t rounds) const;
   /// Metric switches of this protocol. `channels`: evaluated channels.
   metrics::AccumulatorOptions accumulator(int64_t channels, int64_t rounds, int64_t test_batch) const;
 };

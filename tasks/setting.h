@@ -4,25 +4,18 @@
 #include <vector>
 
 #include "core/json.h"
+#include "datasets/scenario.h"
 
 namespace windtunnel::tasks {
 
-/// The two sides of a paired scenario.
-enum class Side { simulated, measured };
-const char* to_string(Side side);
-
-/// Which sides a scenario has.
-struct Sides {
-  bool simulated = false, measured = false;
-  bool has(Side side) const { return side == Side::simulated ? simulated : measured; }
-};
+using datasets::Side;
 
 /// One training run inside a setting.
 struct Stage {
   std::string name;               ///< "train", "pretrain", "finetune"
-  Side train = Side::simulated;   ///< whose training split
+  Side train = Side::numerical;  ///< whose training split
   bool from_previous = false;     ///< weights start from the previous stage's best checkpoint; optimiser starts fresh
-  Side validate = Side::measured; ///< whose validation split chooses the checkpoint
+  Side validate = Side::real;    ///< whose validation split chooses the checkpoint
 };
 
 /// What is trained on what before the one test. Settings are data (tasks/settings.yaml).
@@ -31,8 +24,8 @@ struct Setting {
   std::string title;                 ///< for people
   std::vector<std::string> aliases;  ///< the published programs' and leaderboard's names
   std::vector<Stage> stages;
-  Side test = Side::measured;
-  bool single_sided = false;  ///< every side is the scenario's only one (see resolve_setting)
+  Side test = Side::real;
+  bool one_sided = false;  ///< every stage and the test use one and the same side (see resolve_setting)
 
   core::Json json() const;
 };
@@ -45,6 +38,6 @@ const Setting& setting(const std::string& name);
 /// The setting with all sides present in the scenario. Usage error such as: setting 'simulated' needs a simulated side;
 /// scenario 'x' has only measured data. Setting 'single' takes the only side of a one-sided scenario, the measured one
 /// of a paired scenario.
-Setting resolve_setting(const Setting& setting, const Sides& sides, const std::string& scenario);
+Setting resolve_setting(const Setting& setting, const datasets::Scenario& scenario);
 
 }  // namespace windtunnel::tasks
