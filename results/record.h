@@ -15,17 +15,16 @@ namespace windtunnel::results {
 /// Version of the record's form; its schema is results/schema/record.schema.json, documented field by field.
 inline constexpr const char* kRecordSchema = "windtunnel-record/1.0";
 
-/// One score. Ids of the built-in metrics: rmse mae rel_l2 r2 ke frmse frmse_low frmse_mid frmse_high frmse_rel_low
-/// frmse_rel_mid frmse_rel_high fe mvpe update_ratio normalized_mse.
+/// One score. Ids, versions, directions and aggregations are those of the metric cards (metrics/cards.yaml).
 struct MetricValue {
   std::string id;
   double value = std::numeric_limits<double>::quiet_NaN();  ///< not finite: stored as null with the reason
-  std::string unit = "1";                                   ///< "1" for a pure number, "m/s", "m2/s2"
+  std::string unit = "1";                                   ///< "1" for a pure number, else resolved: "m/s", "m2/s2"
   bool higher_is_better = false;
-  /// How `value` follows from the per-sample column of the same id: "mean", "root_mean_square" (of per-sample RMSE), or
-  /// "pooled" when it is no such function (R2, band errors).
-  std::string aggregation = "pooled";
-  std::string version = "1";
+  /// How `value` follows from the per-sample file: "mean" of the column of the same id, "root <column>" = square root of
+  /// the mean of that column, or "set" when it is no such function (R2, spectra; chunked values of `published`).
+  std::string aggregation = "set";
+  int64_t version = 1;         ///< of the metric's definition
   std::string field = "all";   ///< one field's name, or "all" measured fields together
   std::string subset = "all";  ///< all | seen | unseen | in_dist | out_dist
   int64_t rounds = 1;          ///< autoregressive rounds of this score

@@ -13,7 +13,7 @@ struct SchemaProblem {
 };
 
 /// Checks `value` against a JSON Schema. Known keywords: type, required, enum, const, properties, items, pattern,
-/// additionalProperties, minimum, maximum, minItems, minLength, anyOf, $ref to "#/$defs/..."; annotations (title,
+/// additionalProperties, minimum, maximum, minItems, minLength, $ref to "#/$defs/..."; annotations (title,
 /// description, $schema, $id, examples) are skipped and any other keyword is a usage error. Empty list: valid.
 std::vector<SchemaProblem> validate(const core::Json& value, const core::Json& schema);
 
