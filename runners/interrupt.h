@@ -4,8 +4,8 @@
 
 namespace windtunnel::runners {
 
-/// Ctrl-C (SIGINT) and SIGTERM set a flag; long work looks at it between steps, saves and throws. A second signal
-/// ends the process at once.
+/// Ctrl-C (SIGINT) and SIGTERM set a flag; long work looks at it between steps, saves and throws. A second
+/// signal ends the process at once.
 void install_interrupt_handler();
 const std::atomic<bool>& interrupt_flag();
 

@@ -6,8 +6,8 @@
 #include "runners/program.h"
 
 int main(int argc, char** argv) {
-  // glibc maps and unmaps every large block, so each big tensor is page-faulted anew; keeping freed memory makes
-  // LibTorch on CPU two to three times faster. WINDTUNNEL_ALLOCATOR=default leaves the allocator alone.
+  // glibc maps and unmaps every large block, so each big tensor is page-faulted anew; keeping freed memory
+  // makes LibTorch on CPU two to three times faster. WINDTUNNEL_ALLOCATOR=default leaves the allocator alone.
   const char* choice = std::getenv("WINDTUNNEL_ALLOCATOR");
   if (!choice || std::string_view(choice) != "default") {
     mallopt(M_MMAP_THRESHOLD, 1 << 30);

@@ -41,7 +41,8 @@ int run_program(int argc, char** argv) {
   app.fallthrough();
 
   int exit_code = 0;
-  std::stable_sort(verbs().begin(), verbs().end(), [](const Verb& a, const Verb& b) { return a.order < b.order; });
+  std::stable_sort(verbs().begin(), verbs().end(),
+                   [](const Verb& a, const Verb& b) { return a.order < b.order; });
   for (const auto& verb : verbs()) verb.add(app, exit_code);
   app.parse_complete_callback([&] { core::set_log_quiet(quiet); });
 

@@ -35,17 +35,17 @@ class GoldenTensors {
 /// Number of a golden JSON file; non-finite ones are the texts nan, inf, -inf. null gives nothing.
 std::optional<double> golden_number(const core::Json& value);
 
-/// The published deterministic fill (float32, row-major, complex as a trailing axis of 2): u_i from splitmix64 of
-/// FNV-1a(name) + (i+1) * golden ratio, value = offset + amp * (2 u_i - 1).
+/// The published deterministic fill (float32, row-major, complex as a trailing axis of 2): u_i from
+/// splitmix64 of FNV-1a(name) + (i+1) * golden ratio, value = offset + amp * (2 u_i - 1).
 at::Tensor filled(const std::string& name, const std::vector<int64_t>& shape, double offset, double amp);
 
 /// L2 norm accumulated in double, over real and imaginary parts.
 double l2_norm(const at::Tensor& tensor);
 
-/// Records max |got - expected| against `relative` * max |expected| (or `scale` if given). Complex `got` is compared
-/// with real pairs. A different shape is a failure.
-void compare_tensor(CaseResult& result, const std::string& what, const at::Tensor& got, const at::Tensor& expected,
-                    double relative, double scale = -1);
+/// Records max |got - expected| against `relative` * max |expected| (or `scale` if given). Complex `got` is
+/// compared with real pairs. A different shape is a failure.
+void compare_tensor(CaseResult& result, const std::string& what, const at::Tensor& got,
+                    const at::Tensor& expected, double relative, double scale = -1);
 
 /// Gradients in published names and layout; undefined where a parameter has none.
 StateDict published_gradients(const Baseline& model);

@@ -9,14 +9,15 @@
 
 namespace windtunnel::runners {
 
-/// Outcome of one golden case: the largest deviation over everything compared, in units of its tolerance's quantity.
+/// Outcome of one golden case: the largest deviation over everything compared, in units of its tolerance's
+/// quantity.
 struct CaseResult {
-  std::string name;          ///< "fno/fno_p1"
-  double deviation = 0;      ///< largest deviation / tolerance over all comparisons; passes if <= 1
-  double worst = 0;          ///< the deviation itself at that comparison
-  double tolerance = 0;      ///< and its tolerance
-  std::string where;         ///< what was compared there: "grad_train fc0.weight"
-  std::string failure;       ///< not empty: the case failed for this reason (exception, wrong kind, missing value)
+  std::string name;      ///< "fno/fno_p1"
+  double deviation = 0;  ///< largest deviation / tolerance over all comparisons; passes if <= 1
+  double worst = 0;      ///< the deviation itself at that comparison
+  double tolerance = 0;  ///< and its tolerance
+  std::string where;     ///< what was compared there: "grad_train fc0.weight"
+  std::string failure;  ///< not empty: the case failed for this reason (exception, wrong kind, missing value)
   int comparisons = 0;
   bool passed() const { return failure.empty() && comparisons > 0 && deviation <= 1; }
 
@@ -29,12 +30,12 @@ struct CaseResult {
 };
 
 /// Compares this build with the golden data under `folder`; calls `report` once per case.
-using SuiteFunction =
-    std::function<void(const std::filesystem::path& folder, const std::function<void(const CaseResult&)>& report)>;
+using SuiteFunction = std::function<void(const std::filesystem::path& folder,
+                                         const std::function<void(const CaseResult&)>& report)>;
 
 struct SuiteInfo {
-  std::string name;      ///< also the folder's name under the golden root: "metrics"
-  std::string part;      ///< several parts may serve one suite: "fno-unet-cno-deeponet-dmd"
+  std::string name;  ///< also the folder's name under the golden root: "metrics"
+  std::string part;  ///< several parts may serve one suite: "fno-unet-cno-deeponet-dmd"
   SuiteFunction run;
 };
 

@@ -77,7 +77,8 @@ int conform(const fs::path& root, const std::vector<std::string>& chosen) {
     failed += total.failed;
   }
   for (const auto& name : unsupported) std::printf("%s: not supported by this build\n", name.c_str());
-  if (totals.empty()) throw data_error(root.string() + " holds no supported suite", "folders " + core::join(names, ", "));
+  if (totals.empty())
+    throw data_error(root.string() + " holds no supported suite", "folders " + core::join(names, ", "));
   return failed == 0 ? 0 : 1;
 }
 

@@ -1,0 +1,82 @@
+#include "runners/evaluator.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "datasets/loader.h"
+#include "runners/interrupt.h"
+#include "runners/tensors.h"
+
+namespace windtunnel::runners {
+namespace {
+
+std::optional<metrics::ProbeGeometry> probes(const datasets::Scenario& scenario, const RunConfig& config) {
+  if (!config.evaluation.probe_diagnostic || !scenario.geometry) return std::nullopt;
+  metrics::ProbeGeometry geometry;
+  geometry.diameter = static_cast<int64_t>(scenario.geometry->d);
+  geometry.center_x = static_cast<int64_t>(scenario.geometry->center_x);
+  geometry.center_y = static_cast<int64_t>(scenario.geometry->center_y);
+  geometry.stride = scenario.side_stride(datasets::Side::real);
+  return geometry;
+}
+
+}  // namespace
+
+tasks::Statistics statistics(const datasets::Normalizer& normalizer) {
+  if (normalizer.is_identity()) return {};
+  const auto inputs = static_cast<int64_t>(normalizer.input_shift().size());
+  const auto targets = static_cast<int64_t>(normalizer.target_shift().size());
+  return {normalizer.shift(false, inputs), normalizer.scale(false, inputs), normalizer.shift(true, targets),
+          normalizer.scale(true, targets)};
+}
+
+tasks::Predictor predictor(const std::shared_ptr<baselines::Baseline>& model, uint64_t seed) {
+  model->seed_prediction(seed);
+  return [model](const core::Array& input) {
+    const at::NoGradGuard guard;
+    model->eval();
+    return to_array(model->predict(view(const_cast<core::Array&>(input))));
+  };
+}
+
+tasks::Evaluation evaluate_model(const tasks::Predictor& predict, const datasets::WindowDataset& dataset,
+                                 const datasets::Normalizer& normalizer, const tasks::Protocol& protocol,
+                                 const RunConfig& config, bool validation,
+                                 const std::vector<std::string>& capture, bool progress) {
+  if (dataset.size() == 0)
+    throw data_error("no " + dataset.options().mode + " windows of the " +
+                         std::string(datasets::to_string(dataset.options().side)) + " side (subset " +
+                         dataset.options().subset + ")",
+                     "at least one window", "longer trajectories, another subset or another split");
+  datasets::LoaderOptions loading;
+  loading.batch_size = config.training.eval_batch_size;
+  datasets::Loader loader(dataset, loading);
+
+  tasks::EvaluateOptions options;
+  options.rounds = validation ? 1 : config.evaluation.rounds;
+  options.test_batch = config.training.eval_batch_size;
+  options.measured = dataset.scenario().evaluated_channels();
+  options.validation = validation;
+  options.probes = probes(dataset.scenario(), config);
+  options.capture = capture;
+  options.threads = at::get_num_threads();
+  std::unique_ptr<core::Progress> bar;
+  if (progress) bar = std::make_unique<core::Progress>(validation ? "validate" : "test", dataset.size());
+  options.progress = [&](int64_t done) {
+    if (bar) bar->update(done);
+    throw_if_interrupted("run the same command again to continue");
+  };
+  datasets::Batch batch;
+  const tasks::BatchSource source = [&](tasks::EvaluationBatch& out) {
+    if (!loader.next(batch)) return false;
+    std::swap(out.input, batch.input);
+    std::swap(out.target, batch.target);
+    out.ids = batch.sample_ids;
+    return true;
+  };
+  return tasks::evaluate(source, predict, statistics(normalizer), protocol, options);
+}
+
+}  // namespace windtunnel::runners
