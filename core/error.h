@@ -33,6 +33,10 @@ Error environment_error(std::string found, std::string expected = "", std::strin
 }  // namespace windtunnel::core
 
 namespace windtunnel {
+using core::data_error;
+using core::environment_error;
 using core::Error;
 using core::ErrorKind;
+using core::model_error;
+using core::usage_error;
 }  // namespace windtunnel
