@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <string>
 
 namespace windtunnel::baselines {
@@ -15,7 +16,8 @@ class Trace {
   Trace(const Trace&) = delete;
   Trace& operator=(const Trace&) = delete;
 
-  /// Output of the module `name`, axes as the published program has them.
+  /// Output of the module `name`, axes as the published program has them. Copy it to keep it: the model may
+  /// overwrite it afterwards.
   virtual void value(const std::string& name, const at::Tensor& value) {}
   /// Result of a dropout layer with probability `p` on `x`; an undefined tensor leaves the draw to the generator.
   virtual at::Tensor dropout(const at::Tensor& x, double p) { return {}; }
