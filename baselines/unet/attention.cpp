@@ -22,13 +22,13 @@ struct TokenAttention {
   std::shared_ptr<ChannelNorm> norm;
 
   TokenAttention(torch::nn::Module& owner, int64_t channels, const std::shared_ptr<Rotary>& rotary) {
-    auto attention = std::make_shared<Node>();
+    auto attention = std::make_shared<Children>();
     if (rotary) attention->add("rotary_emb", rotary);
     to_qkv = attention->add("to_qkv", std::make_shared<Weights>(at::IntArrayRef{3 * kInner, channels}, 0));
     to_out = attention->add("to_out", std::make_shared<Weights>(at::IntArrayRef{channels, kInner}, 0));
-    auto reshape = std::make_shared<Node>();
+    auto reshape = std::make_shared<Children>();
     reshape->add("fn", attention);
-    auto residual = std::make_shared<Node>();
+    auto residual = std::make_shared<Children>();
     residual->add("fn", reshape);
     norm = residual->add("norm", std::make_shared<ChannelNorm>(channels));
     owner.register_module("fn", residual);
@@ -79,12 +79,12 @@ at::Tensor SpatialAttention::forward(const at::Tensor& x) const {
 }
 
 LinearAttention::LinearAttention(int64_t channels) {
-  auto attention = std::make_shared<Node>();
+  auto attention = std::make_shared<Children>();
   to_qkv_ =
       attention->add("to_qkv", std::make_shared<Weights>(at::IntArrayRef{3 * kInner, channels, 1, 1}, 0));
   to_out_ =
       attention->add("to_out", std::make_shared<Weights>(at::IntArrayRef{channels, kInner, 1, 1}, channels));
-  auto residual = std::make_shared<Node>();
+  auto residual = std::make_shared<Children>();
   residual->add("fn", attention);
   norm_ = residual->add("norm", std::make_shared<ChannelNorm>(channels));
   register_module("fn", residual);

@@ -21,7 +21,7 @@ at::Tensor group_norm_silu(const at::Tensor& x, const at::Tensor& weight, const 
 
 Block::Block(int64_t in, int64_t out) {
   proj_ = register_module("proj", std::make_shared<Weights>(at::IntArrayRef{out, in, 3, 3, 3}, out));
-  norm_ = register_module("norm", std::make_shared<NormWeights>(out));
+  norm_ = register_module("norm", std::make_shared<Affine>(out));
 }
 
 // Norm, scale and shift are one affine map: n*w+b -> n*(w*(scale+1)) + (b*(scale+1)+shift).
@@ -38,7 +38,7 @@ at::Tensor Block::forward(const at::Tensor& x, const at::Tensor& modulation) con
 
 ResBlock::ResBlock(int64_t in, int64_t out, int64_t time_size) {
   if (time_size > 0) {
-    auto mlp = register_module("mlp", std::make_shared<Node>());
+    auto mlp = register_module("mlp", std::make_shared<Children>());
     mlp_ = mlp->add("1", std::make_shared<Weights>(at::IntArrayRef{2 * out, time_size}, 2 * out));
   }
   block1_ = register_module("block1", std::make_shared<Block>(in, out));

@@ -18,7 +18,7 @@ class Block : public torch::nn::Module {
 
  private:
   std::shared_ptr<Weights> proj_;
-  std::shared_ptr<NormWeights> norm_;
+  std::shared_ptr<Affine> norm_;
 };
 
 /// Block2(Block1(x; scale, shift)) + x, the latter through a 1x1x1 convolution if in != out. Scale and shift

@@ -28,13 +28,14 @@ at::Tensor upsample(const at::Tensor& x, const Weights& weights) {
 
 void Network::check(const NetworkShape& shape) {
   if (shape.dim_mults.empty())
-    throw model_error("dim_mults is empty", "one factor per level, for example [1, 2, 4]");
+    throw core::model_error("dim_mults is empty", "one factor per level, for example [1, 2, 4]");
   if (shape.dim < kGroups || shape.dim % kGroups != 0)
-    throw model_error(
+    throw core::model_error(
         "dim is " + std::to_string(shape.dim), "a positive multiple of 8",
         "dim 0 takes the height of the grid; set model.dim if the height is not a multiple of 8");
   for (const int64_t factor : shape.dim_mults)
-    if (factor < 1) throw model_error("dim_mults is " + core::to_string(shape.dim_mults), "positive factors");
+    if (factor < 1)
+      throw core::model_error("dim_mults is " + core::to_string(shape.dim_mults), "positive factors");
 }
 
 Network::Network(torch::nn::Module& root, const NetworkShape& shape) : shape_(shape) {
@@ -52,11 +53,11 @@ Network::Network(torch::nn::Module& root, const NetworkShape& shape) : shape_(sh
       "init_conv", std::make_shared<Weights>(at::IntArrayRef{d, shape.in_channels, 7, 7, 7}, d));
   init_attention_ =
       root.register_module("init_temporal_attn", std::make_shared<TemporalAttention>(d, rotary_));
-  auto time_mlp = root.register_module("time_mlp", std::make_shared<Node>());
+  auto time_mlp = root.register_module("time_mlp", std::make_shared<Children>());
   time1_ = time_mlp->add("1", std::make_shared<Weights>(at::IntArrayRef{time_size, d}, time_size));
   time3_ = time_mlp->add("3", std::make_shared<Weights>(at::IntArrayRef{time_size, time_size}, time_size));
-  auto downs = root.register_module("downs", std::make_shared<Node>());
-  auto ups = root.register_module("ups", std::make_shared<Node>());
+  auto downs = root.register_module("downs", std::make_shared<Children>());
+  auto ups = root.register_module("ups", std::make_shared<Children>());
 
   for (size_t i = 0; i < levels; ++i)
     down_.push_back(make_stage(*downs, i, widths_[i], widths_[i + 1], i + 1 < levels));
@@ -68,7 +69,7 @@ Network::Network(torch::nn::Module& root, const NetworkShape& shape) : shape_(sh
   mid2_ = root.register_module("mid_block2", std::make_shared<ResBlock>(deepest, deepest, time_size));
   for (size_t j = 0; j < levels; ++j)
     up_.push_back(make_stage(*ups, j, 2 * widths_[levels - j], widths_[levels - 1 - j], j + 1 < levels));
-  auto final_conv = root.register_module("final_conv", std::make_shared<Node>());
+  auto final_conv = root.register_module("final_conv", std::make_shared<Children>());
   final_block_ = final_conv->add("0", std::make_shared<ResBlock>(2 * d, d, 0));
   final_conv_ = final_conv->add(
       "1", std::make_shared<Weights>(at::IntArrayRef{shape.out_channels, d, 1, 1, 1}, shape.out_channels));
@@ -76,7 +77,7 @@ Network::Network(torch::nn::Module& root, const NetworkShape& shape) : shape_(sh
 
 Network::Stage Network::make_stage(torch::nn::Module& list, size_t index, int64_t in, int64_t out,
                                    bool resample) {
-  auto node = list.register_module(std::to_string(index), std::make_shared<Node>());
+  auto node = list.register_module(std::to_string(index), std::make_shared<Children>());
   const int64_t time_size = 4 * shape_.dim;
   Stage stage;
   stage.block1 = node->add("0", std::make_shared<ResBlock>(in, out, time_size));

@@ -4,13 +4,12 @@
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/pow.h>
-#include <ATen/ops/randn.h>
 #include <ATen/ops/stack.h>
 
 #include <array>
 #include <cstdlib>
 
-#include "baselines/unet/weights.h"
+#include "baselines/layers.h"
 
 namespace windtunnel::baselines::unet {
 
@@ -18,7 +17,7 @@ namespace {
 
 class Table : public torch::nn::Module {
  public:
-  Table() { weight = register_parameter("weight", at::randn({32, kHeads})); }
+  Table() { weight = register_parameter("weight", normal_values({32, kHeads}, 1)); }
   at::Tensor weight;
 };
 

@@ -15,19 +15,19 @@ unet::NetworkShape network_shape(const ModelContext& context, const UnetOptions&
   unet::Network::check(shape);
   const int64_t factor = int64_t{1} << (options.dim_mults.size() - 1);
   if (in.height % factor != 0 || in.width % factor != 0)
-    throw model_error("the grid is " + std::to_string(in.height) + " x " + std::to_string(in.width),
-                      "height and width divisible by " + std::to_string(factor) + " for " +
-                          std::to_string(options.dim_mults.size()) + " levels",
-                      "use fewer entries in model.dim_mults");
+    throw core::model_error("the grid is " + std::to_string(in.height) + " x " + std::to_string(in.width),
+                            "height and width divisible by " + std::to_string(factor) + " for " +
+                                std::to_string(options.dim_mults.size()) + " levels",
+                            "use fewer entries in model.dim_mults");
   if (in.height != out.height || in.width != out.width)
-    throw model_error("input and output grids differ: " + std::to_string(in.height) + " x " +
-                          std::to_string(in.width) + " and " + std::to_string(out.height) + " x " +
-                          std::to_string(out.width),
-                      "the same grid");
+    throw core::model_error("input and output grids differ: " + std::to_string(in.height) + " x " +
+                                std::to_string(in.width) + " and " + std::to_string(out.height) + " x " +
+                                std::to_string(out.width),
+                            "the same grid");
   // The published program silently returns all T frames when one is asked for.
   const bool quirk = context.compat == "published" && out.frames == 1;
   if (in.frames < 1 || out.frames < 1 || (out.frames % in.frames != 0 && !quirk))
-    throw model_error(
+    throw core::model_error(
         std::to_string(in.frames) + " input and " + std::to_string(out.frames) + " output frames",
         "as many output frames as input frames, or a multiple");
   return shape;

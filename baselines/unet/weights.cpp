@@ -2,12 +2,9 @@
 
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/conv3d.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
-#include <ATen/ops/ones.h>
-#include <ATen/ops/zeros.h>
-#include <torch/nn/init.h>
+#include <c10/util/accumulate.h>
 
 #include <cmath>
 
@@ -20,21 +17,13 @@ at::Tensor matrix(const at::Tensor& weight) { return weight.dim() == 2 ? weight 
 }  // namespace
 
 Weights::Weights(at::IntArrayRef shape, int64_t bias_size) {
-  weight = register_parameter("weight", at::empty(shape));
-  torch::nn::init::kaiming_uniform_(weight, std::sqrt(5.0));
-  if (bias_size == 0) return;
-  const double bound = 1 / std::sqrt(static_cast<double>(weight[0].numel()));
-  bias = register_parameter("bias", at::empty({bias_size}));
-  torch::nn::init::uniform_(bias, -bound, bound);
-}
-
-NormWeights::NormWeights(int64_t channels) {
-  weight = register_parameter("weight", at::ones({channels}));
-  bias = register_parameter("bias", at::zeros({channels}));
+  const double bound = 1 / std::sqrt(static_cast<double>(c10::multiply_integers(shape.slice(1))));
+  weight = register_parameter("weight", uniform_values(shape, -bound, bound));
+  if (bias_size > 0) bias = register_parameter("bias", uniform_values({bias_size}, -bound, bound));
 }
 
 ChannelNorm::ChannelNorm(int64_t channels) {
-  gamma = register_parameter("gamma", at::ones({1, channels, 1, 1, 1}));
+  gamma = register_parameter("gamma", constant_values({1, channels, 1, 1, 1}, 1));
 }
 
 at::Tensor ChannelNorm::forward(const at::Tensor& x) const {

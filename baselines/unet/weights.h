@@ -3,32 +3,15 @@
 #include <ATen/core/Tensor.h>
 #include <torch/nn/module.h>
 
-#include <memory>
-#include <string>
+#include "baselines/layers.h"
 
 namespace windtunnel::baselines::unet {
-
-/// A module that only holds children, to spell the published names.
-class Node : public torch::nn::Module {
- public:
-  template <class M>
-  std::shared_ptr<M> add(const std::string& name, std::shared_ptr<M> child) {
-    return register_module(name, std::move(child));
-  }
-};
 
 /// `weight` and, if bias_size > 0, `bias` of a convolution or linear map; both uniform on +-1/sqrt(fan_in),
 /// drawn in this order, fan_in = size(1) * kernel volume of the weight.
 class Weights : public torch::nn::Module {
  public:
   Weights(at::IntArrayRef shape, int64_t bias_size);
-  at::Tensor weight, bias;
-};
-
-/// Affine part of a normalisation: weight 1, bias 0.
-class NormWeights : public torch::nn::Module {
- public:
-  explicit NormWeights(int64_t channels);
   at::Tensor weight, bias;
 };
 
