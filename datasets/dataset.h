@@ -23,7 +23,7 @@ struct WindowOptions {
   int64_t rounds = 1;                  ///< rounds of prediction that the target covers
   std::optional<double> mask_prob;     ///< absent: the scenario's
   NoiseOptions noise;                  ///< numerical side only
-  uint64_t seed = 0;                   ///< of masks and noise, and of a split made in memory
+  uint64_t seed = 0;                   ///< of masks and noise; the split does not depend on it
   std::string protocol = "corrected";  ///< corrected | published
 };
 
@@ -43,9 +43,9 @@ struct Sample {
 /// Where the protocols differ:
 ///   published  the index files as they are (their absence is an error); with rounds > 1 val and test keep
 ///              time + frames < count; a train window that runs past the stored frames has a shorter target
-///   corrected  index files cleaned of shared frames (see without_leaks), or a leak-free split made in
-///   memory;
-///              every window must end within the frames (<=)
+///   corrected  index files cleaned of shared frames (see without_leaks), or else a leak-free split of seed 0
+///              made in memory; with rounds > 1 every mode keeps time + frames <= count; a window must fit the
+///              stored frames
 class WindowDataset {
  public:
   WindowDataset(Scenario scenario, std::filesystem::path root, WindowOptions options);
@@ -79,7 +79,21 @@ class WindowDataset {
   int64_t sample_bytes() const;
 
  private:
-  struct Plan;
+  /// Which channels come from the file, in runs of neighbours, and which are zero.
+  struct Layout {
+    std::vector<std::vector<int64_t>> runs;
+    std::vector<int64_t> zeros;
+  };
+  struct Plan {
+    std::shared_ptr<const Trajectory> trajectory;
+    int64_t time = 0, target_frames = 0;
+  };
+  Layout layout(bool hidden) const;
+  void read_fields(const Plan& plan, const Layout& layout, int64_t begin, int64_t end, float* out,
+                   int64_t step) const;
+  void choose_windows();
+  Sample make(int64_t index, Draws* draws) const;
+  std::unique_ptr<Draws> own_draws(int64_t index, uint64_t draw) const;
   std::shared_ptr<const Trajectory> trajectory(const std::string& id) const;
   Plan plan(int64_t index) const;
   void fill(const Plan& plan, Draws* draws, float* input, float* target) const;
@@ -92,8 +106,9 @@ class WindowDataset {
   std::unique_ptr<TrajectoryStore> store_;
   Split split_;
   std::vector<WindowRef> windows_;
-  std::vector<int64_t> always_, maskable_;  ///< runs of fields that this side carries, by index
-  int64_t height_ = 0, width_ = 0;          ///< delivered
+  std::unordered_map<std::string, std::vector<double>> parameters_;
+  Layout shown_, hidden_;           ///< without and with the mask
+  int64_t height_ = 0, width_ = 0;  ///< delivered
   mutable std::mutex mutex_;
   mutable std::unordered_map<std::string, std::shared_ptr<const Trajectory>> open_;
 };

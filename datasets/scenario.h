@@ -66,7 +66,8 @@ struct Scenario {
   int64_t held_out_in_dist = 0, held_out_out_dist = 0;  ///< whole trajectories kept from training
   bool shuffle_in_dist_first = false;  ///< order of the first two draws of the published split
   double mask_prob = 0.5;  ///< default probability that a simulated sample hides its unmeasured fields
-  std::map<std::string, double> fill;  ///< field -> value put where a file says "missing"; absent: an error
+  /// Field -> rule for missing values, zero | frame_mean; without a rule they are an error.
+  std::map<std::string, std::string> fill;
   std::optional<Geometry> geometry;
   bool paired = true;  ///< equal file names on both sides mean the same configuration
 

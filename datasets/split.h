@@ -27,7 +27,8 @@ struct TrajectoryName {
 struct Split {
   std::vector<WindowRef> train, val, test;
   std::vector<TrajectoryName> in_dist, out_dist, remain;
-  std::string origin;  ///< files read, or the algorithm and seed
+  std::string origin;         ///< files read, or the algorithm and seed
+  std::string missing_group;  ///< file that would name a group and does not exist; empty: groups are known
 
   /// "train" | "val" | "test"; anything else is a usage error.
   const std::vector<WindowRef>& windows(const std::string& mode) const;
@@ -61,16 +62,22 @@ Split published_split(const Scenario& scenario, const std::vector<TrajectoryName
                       uint64_t python_seed, bool split_numerical = false, SplitCounts* before = nullptr,
                       SplitCounts* after = nullptr);
 
-/// Without leaks: no window of one split shares a frame with a window of another. Held-out trajectories go
-/// whole to val or test; the others are cut into trunks of trunk_length frames, dealt out whole, and a window
-/// must lie inside one run of trunks of its own split. The numerical side goes to train. Depends on names,
-/// frames and seed only.
+/// Without leaks: no window of one split shares a frame with a window of another. Held-out trajectories
+/// (chosen as in the published algorithm, at most the share that is not for training) go whole to val or
+/// test; the others are cut into trunks of trunk_length frames, dealt out whole, and a window must lie inside
+/// one run of trunks of its own split. The numerical side goes to train. Depends on the set of names, the
+/// frames and the seed only. Too few frames for three splits are a data error.
 Split leak_free_split(const Scenario& scenario, const std::vector<TrajectoryName>& names, Side side,
                       uint64_t seed, bool split_numerical = false);
 
-/// Takes from val the windows that share a frame with a test window, and from train those that share one with
-/// val or test; test is kept whole. `frames` is the length of a window.
+/// The split without shared frames; `frames` is the length of a window. Train loses the windows that share a
+/// frame with val or test. Val and test together keep every window, but a chain of windows that share frames
+/// with one another goes whole to the set that lacks most in its group (chains in an order fixed by their
+/// names). A clean split is unchanged.
 Split without_leaks(const Split& split, int64_t frames);
+
+/// SHA-256 of the windows of the three splits, in order.
+std::string sha256(const Split& split);
 
 /// Number of windows of `a` that share a frame with a window of `b`.
 int64_t shared_frames(const std::vector<WindowRef>& a, const std::vector<WindowRef>& b, int64_t frames);

@@ -1,0 +1,171 @@
+#include "datasets/formats/hdf5_file.h"
+
+#include <hdf5.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace windtunnel::datasets {
+namespace {
+
+std::recursive_mutex& library_mutex() {
+  static std::recursive_mutex mutex;
+  return mutex;
+}
+
+/// The innermost message of the library's error stack.
+std::string library_message() {
+  std::string text;
+  H5Ewalk2(
+      H5E_DEFAULT, H5E_WALK_DOWNWARD,
+      [](unsigned, const H5E_error2_t* error, void* out) -> herr_t {
+        if (error->desc) *static_cast<std::string*>(out) = error->desc;
+        return 0;
+      },
+      &text);
+  return text.empty() ? "unknown reason" : text;
+}
+
+template <herr_t (*Function)(hid_t)>
+int close_with(int64_t id) {
+  return Function(id);
+}
+
+}  // namespace
+
+Hdf5Lock::Hdf5Lock() : lock_(library_mutex()) {
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // per thread in a thread-safe library
+}
+
+Hdf5Id::~Hdf5Id() {
+  if (id_ < 0) return;
+  const Hdf5Lock lock;
+  close_(id_);
+}
+
+Hdf5File::Hdf5File(const std::filesystem::path& path) : path_(path.string()) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error))
+    throw data_error(path_ + " does not exist", "an HDF5 trajectory file");
+  const Hdf5Lock lock;
+  const Hdf5Id access(H5Pcreate(H5P_FILE_ACCESS), close_with<H5Pclose>);
+#if H5_VERSION_GE(1, 10, 7)
+  H5Pset_file_locking(access.get(), false, true);  // read-only and network folders have no locks
+#endif
+  file_ = Hdf5Id(H5Fopen(path_.c_str(), H5F_ACC_RDONLY, access.get()), close_with<H5Fclose>);
+  if (!file_.valid())
+    throw data_error(path_ + " is not a readable HDF5 file: " + library_message(), "a whole HDF5 file",
+                     "copy or create the file again");
+}
+
+bool Hdf5File::has(const std::string& dataset) const {
+  const Hdf5Lock lock;
+  // H5Lexists needs every group on the way to exist.
+  for (size_t slash = dataset.find('/', 1); slash != std::string::npos; slash = dataset.find('/', slash + 1))
+    if (H5Lexists(file_.get(), dataset.substr(0, slash).c_str(), H5P_DEFAULT) <= 0) return false;
+  return H5Lexists(file_.get(), dataset.c_str(), H5P_DEFAULT) > 0;
+}
+
+std::vector<std::string> Hdf5File::names(const std::string& group) const {
+  const Hdf5Lock lock;
+  std::vector<std::string> list;
+  const Hdf5Id id(H5Gopen2(file_.get(), group.c_str(), H5P_DEFAULT), close_with<H5Gclose>);
+  if (!id.valid()) throw data_error(path_ + " has no group '" + group + "'");
+  H5Literate(
+      id.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr,
+      [](hid_t, const char* name, const H5L_info_t*, void* out) -> herr_t {
+        static_cast<std::vector<std::string>*>(out)->push_back(name);
+        return 0;
+      },
+      &list);
+  return list;
+}
+
+Hdf5Array::Hdf5Array(std::shared_ptr<const Hdf5File> file, const std::string& dataset, size_t rank)
+    : path_(file->path()), name_(dataset), file_(std::move(file)) {
+  if (!file_->has(dataset)) {
+    const std::string group =
+        dataset.find('/') == std::string::npos ? "/" : dataset.substr(0, dataset.rfind('/'));
+    std::string there;
+    if (group == "/" || file_->has(group))
+      for (const auto& name : file_->names(group)) there += (there.empty() ? "" : ", ") + name;
+    throw data_error(path_ + " has no dataset '" + dataset + "'", "the layout of the scenario",
+                     there.empty() ? "" : "group " + group + " holds: " + there);
+  }
+  const Hdf5Lock lock;
+  dataset_ = Hdf5Id(H5Dopen2(file_->id(), dataset.c_str(), H5P_DEFAULT), close_with<H5Dclose>);
+  if (!dataset_.valid())
+    throw data_error(path_ + ": '" + dataset + "' is not a dataset: " + library_message());
+  const Hdf5Id type(H5Dget_type(dataset_.get()), close_with<H5Tclose>);
+  const H5T_class_t kind = H5Tget_class(type.get());
+  if (kind != H5T_FLOAT && kind != H5T_INTEGER)
+    throw data_error(path_ + ": dataset '" + dataset + "' does not hold numbers", "float32 or float64");
+  const Hdf5Id space(H5Dget_space(dataset_.get()), close_with<H5Sclose>);
+  const int dims = H5Sget_simple_extent_ndims(space.get());
+  std::vector<hsize_t> extent(static_cast<size_t>(std::max(dims, 0)));
+  if (dims > 0) H5Sget_simple_extent_dims(space.get(), extent.data(), nullptr);
+  shape_.assign(extent.begin(), extent.end());
+  if (rank && shape_.size() != rank)
+    throw data_error(path_ + ": dataset '" + dataset + "' has shape " + core::to_string(shape_),
+                     std::to_string(rank) + " axes");
+  for (size_t i = 1; i < shape_.size(); ++i) entry_ *= shape_[i];
+  map();
+}
+
+void Hdf5Array::map() {
+  const Hdf5Id plist(H5Dget_create_plist(dataset_.get()), close_with<H5Pclose>);
+  const Hdf5Id type(H5Dget_type(dataset_.get()), close_with<H5Tclose>);
+  if (H5Pget_layout(plist.get()) != H5D_CONTIGUOUS || H5Pget_external_count(plist.get()) != 0 ||
+      H5Tequal(type.get(), H5T_IEEE_F32LE) <= 0)
+    return;
+  const haddr_t offset = H5Dget_offset(dataset_.get());
+  if (offset == HADDR_UNDEF || offset % alignof(float) != 0) return;
+  auto mapping = std::make_unique<core::MappedFile>(path_);
+  const auto bytes = static_cast<uint64_t>(core::numel(shape_)) * sizeof(float);
+  if (offset > mapping->size() || bytes > mapping->size() - offset)
+    throw data_error(path_ + ": dataset '" + name_ + "' ends behind the file (" +
+                         std::to_string(mapping->size()) + " bytes)",
+                     std::to_string(offset + bytes) + " bytes", "the file is truncated: copy it again");
+  values_ = reinterpret_cast<const float*>(mapping->data() + offset);
+  mapping_ = std::move(mapping);
+  dataset_ = Hdf5Id();
+  file_.reset();
+}
+
+const float* Hdf5Array::read(int64_t begin, int64_t end, std::vector<float>& buffer) const {
+  if (begin < 0 || end > shape_.at(0) || begin > end)
+    throw data_error(path_ + ": entries " + std::to_string(begin) + " to " + std::to_string(end) +
+                         " of dataset '" + name_ + "'",
+                     "0 to " + std::to_string(shape_.at(0)));
+  if (values_) return values_ + begin * entry_;
+  buffer.resize(static_cast<size_t>((end - begin) * entry_));
+  if (buffer.empty()) return buffer.data();
+  const Hdf5Lock lock;
+  const Hdf5Id space(H5Dget_space(dataset_.get()), close_with<H5Sclose>);
+  std::vector<hsize_t> start(shape_.size(), 0), count(shape_.begin(), shape_.end());
+  start[0] = static_cast<hsize_t>(begin);
+  count[0] = static_cast<hsize_t>(end - begin);
+  H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
+  const Hdf5Id memory(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr),
+                      close_with<H5Sclose>);
+  if (H5Dread(dataset_.get(), H5T_NATIVE_FLOAT, memory.get(), space.get(), H5P_DEFAULT, buffer.data()) < 0)
+    throw data_error(path_ + ": dataset '" + name_ + "' cannot be read: " + library_message(),
+                     "readable data", "the file is damaged: copy or create it again");
+  return buffer.data();
+}
+
+std::vector<double> Hdf5Array::doubles() const {
+  std::vector<double> out(static_cast<size_t>(core::numel(shape_)));
+  if (values_) {
+    std::copy(values_, values_ + out.size(), out.begin());
+    return out;
+  }
+  const Hdf5Lock lock;
+  if (!out.empty() &&
+      H5Dread(dataset_.get(), H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, out.data()) < 0)
+    throw data_error(path_ + ": dataset '" + name_ + "' cannot be read: " + library_message());
+  return out;
+}
+
+}  // namespace windtunnel::datasets

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/array.h"
+#include "core/file.h"
+
+namespace windtunnel::datasets {
+
+/// Held around every call of the HDF5 library (also by NetCDF, which uses it); silences its own messages.
+class Hdf5Lock {
+ public:
+  Hdf5Lock();
+
+ private:
+  std::lock_guard<std::recursive_mutex> lock_;
+};
+
+/// An HDF5 identifier that closes itself.
+class Hdf5Id {
+ public:
+  using Close = int (*)(int64_t);
+  Hdf5Id() = default;
+  Hdf5Id(int64_t id, Close close) : id_(id), close_(close) {}
+  Hdf5Id(Hdf5Id&& other) noexcept : id_(std::exchange(other.id_, -1)), close_(other.close_) {}
+  Hdf5Id& operator=(Hdf5Id&& other) noexcept {
+    std::swap(id_, other.id_);
+    std::swap(close_, other.close_);
+    return *this;
+  }
+  ~Hdf5Id();
+
+  int64_t get() const { return id_; }
+  bool valid() const { return id_ >= 0; }
+
+ private:
+  int64_t id_ = -1;
+  Close close_ = nullptr;
+};
+
+/// An HDF5 file opened for reading, without file locks. A missing, foreign or truncated file is a data error
+/// that names it.
+class Hdf5File {
+ public:
+  explicit Hdf5File(const std::filesystem::path& path);
+
+  const std::string& path() const { return path_; }
+  bool has(const std::string& dataset) const;
+  /// Names directly below a group, sorted.
+  std::vector<std::string> names(const std::string& group = "/") const;
+  int64_t id() const { return file_.get(); }
+
+ private:
+  std::string path_;
+  Hdf5Id file_;
+};
+
+/// A numeric dataset read as float32, by ranges of its first axis. Contiguous little-endian float32 data are
+/// mapped and read without the library and its lock; everything else goes through H5Dread, which converts
+/// float64 with one rounding and undoes filters.
+class Hdf5Array {
+ public:
+  /// A data error naming file and dataset if it is absent or not numeric. `rank` 0 accepts any rank.
+  Hdf5Array(std::shared_ptr<const Hdf5File> file, const std::string& dataset, size_t rank = 0);
+
+  const core::Shape& shape() const { return shape_; }
+  const std::string& name() const { return name_; }
+  const std::string& path() const { return path_; }
+  bool mapped() const { return mapping_ != nullptr; }
+
+  /// Entries [begin, end) of the first axis: a view into the file, or into `buffer`, which is filled. Thread
+  /// safe with a buffer of one's own.
+  const float* read(int64_t begin, int64_t end, std::vector<float>& buffer) const;
+  /// Everything as double, for coordinates.
+  std::vector<double> doubles() const;
+
+ private:
+  void map();
+  std::string path_, name_;
+  core::Shape shape_;
+  std::shared_ptr<const Hdf5File> file_;
+  Hdf5Id dataset_;
+  std::unique_ptr<core::MappedFile> mapping_;
+  const float* values_ = nullptr;
+  int64_t entry_ = 1;  ///< values per index of the first axis
+};
+
+}  // namespace windtunnel::datasets

@@ -1,0 +1,200 @@
+#include "datasets/formats/realpdebench_hdf5.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <map>
+
+#include "core/error.h"
+#include "datasets/formats/hdf5_file.h"
+#include "datasets/formats/scatter.h"
+
+namespace windtunnel::datasets {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kFormat = "realpdebench_hdf5";
+
+struct Place {
+  std::string folder;  ///< empty: the side's own
+  std::string dataset;
+  int64_t channel = -1;  ///< -1: the dataset has no channel axis
+};
+
+Place parse_place(const std::string& text) {
+  Place place;
+  size_t begin = 0, end = text.size();
+  if (const size_t colon = text.find(':'); colon != std::string::npos) {
+    place.folder = text.substr(0, colon);
+    begin = colon + 1;
+  }
+  if (const size_t open = text.rfind('['); open != std::string::npos && text.back() == ']') {
+    const auto r = std::from_chars(text.data() + open + 1, text.data() + text.size() - 1, place.channel);
+    if (r.ec != std::errc() || r.ptr != text.data() + text.size() - 1 || place.channel < 0)
+      throw usage_error("source '" + text + "': bad channel", "[folder:]dataset[[channel]]");
+    end = open;
+  }
+  place.dataset = text.substr(begin, end - begin);
+  return place;
+}
+
+class Hdf5Trajectory : public Trajectory {
+ public:
+  using Trajectory::read;
+
+  Hdf5Trajectory(const Scenario& scenario, const fs::path& root, Side side, const std::string& id) {
+    id_ = id;
+    parameters_ = scenario.parse_name(id).value_or(std::vector<double>());
+    path_ = (scenario.folder(root, to_string(side)) / id).string();
+    std::map<std::string, std::shared_ptr<const Hdf5File>> files;
+    std::map<std::pair<std::string, std::string>, size_t> known;
+    for (const auto& field : scenario.fields) {
+      sources_.push_back({});
+      names_.push_back(field.name);
+      if (!field.on(side)) continue;
+      const Place place = parse_place(field.place(kFormat, side));
+      auto& file = files[place.folder];
+      if (!file)
+        file = std::make_shared<Hdf5File>(
+            scenario.folder(root, place.folder.empty() ? to_string(side) : place.folder) / id);
+      const auto key = std::pair(place.folder, place.dataset);
+      if (!known.count(key)) {
+        known[key] = arrays_.size();
+        arrays_.emplace_back(file, place.dataset, place.channel < 0 ? 3 : 4);
+      }
+      sources_.back() = {static_cast<int64_t>(known[key]), std::max<int64_t>(place.channel, 0)};
+      fit(arrays_[known[key]], place);
+    }
+  }
+
+  std::string path() const override { return path_; }
+
+  void read(const std::vector<int64_t>& fields, int64_t begin, int64_t end, int64_t stride, float* out,
+            int64_t step) const override {
+    if (begin < 0 || begin > end || end > frames_)
+      throw data_error(path_ + ": window of frames " + std::to_string(begin) + " to " + std::to_string(end) +
+                           " is not within the trajectory",
+                       "frames 0 to " + std::to_string(frames_));
+    thread_local std::vector<std::vector<float>> buffers;
+    if (buffers.size() < arrays_.size()) buffers.resize(arrays_.size());
+    std::vector<const float*> data(arrays_.size(), nullptr);
+    for (const int64_t field : fields) {
+      const auto a = static_cast<size_t>(source(field).array);
+      if (!data[a]) data[a] = arrays_[a].read(begin, end, buffers[a]);
+    }
+    const int64_t rows = (height_ + stride - 1) / stride, columns = (width_ + stride - 1) / stride;
+    for (int64_t t = 0; t < end - begin; ++t)
+      for (int64_t row = 0; row < rows; ++row)
+        for (size_t i = 0; i < fields.size(); ++i) {
+          const Source& from = sources_[static_cast<size_t>(fields[i])];
+          const auto a = static_cast<size_t>(from.array);
+          const int64_t channels = arrays_[a].shape().size() == 4 ? arrays_[a].shape()[3] : 1;
+          const float* line = data[a] + (t * height_ + row * stride) * width_ * channels + from.channel;
+          if (!scatter(line, columns, stride * channels,
+                       out + (t * rows + row) * columns * step + static_cast<int64_t>(i), step))
+            not_finite(fields[i], begin + t, row * stride, line, stride, channels);
+        }
+  }
+
+ private:
+  struct Source {
+    int64_t array = -1, channel = 0;
+  };
+
+  const Source& source(int64_t field) const {
+    const Source& s = sources_.at(static_cast<size_t>(field));
+    if (s.array < 0)
+      throw data_error(path_ + ": field '" + names_[static_cast<size_t>(field)] + "' is not on this side");
+    return s;
+  }
+
+  /// The first array decides the extent.
+  void fit(const Hdf5Array& array, const Place& place) {
+    const auto& shape = array.shape();
+    if (place.channel >= 0 && place.channel >= shape[3])
+      throw data_error(array.path() + ": dataset '" + array.name() + "' has shape " + core::to_string(shape),
+                       "at least " + std::to_string(place.channel + 1) + " channels");
+    if (frames_ == 0 && height_ == 0) {
+      frames_ = shape[0];
+      height_ = shape[1];
+      width_ = shape[2];
+      if (frames_ < 1 || height_ < 1 || width_ < 1)
+        throw data_error(
+            array.path() + ": dataset '" + array.name() + "' has shape " + core::to_string(shape),
+            "no empty axis");
+      return;
+    }
+    const bool elsewhere = array.path() != arrays_.front().path();
+    if (shape[1] == height_ && shape[2] == width_ && shape[0] == frames_) return;
+    if (elsewhere && shape[1] == height_ && shape[2] == width_) {
+      frames_ = std::min(frames_, shape[0]);  // a side file may be longer or shorter by a partial window
+      return;
+    }
+    throw data_error(array.path() + ": dataset '" + array.name() + "' has shape " + core::to_string(shape),
+                     "(" + std::to_string(frames_) + ", " + std::to_string(height_) + ", " +
+                         std::to_string(width_) + ") like dataset '" + arrays_.front().name() + "' of " +
+                         arrays_.front().path());
+  }
+
+  [[noreturn]] void not_finite(int64_t field, int64_t frame, int64_t row, const float* line, int64_t stride,
+                               int64_t channels) const {
+    const auto& array = arrays_[static_cast<size_t>(sources_[static_cast<size_t>(field)].array)];
+    int64_t column = 0;
+    while (std::isfinite(line[column * channels])) column += stride;
+    throw data_error(
+        array.path() + ": field '" + names_[static_cast<size_t>(field)] + "' is " +
+            (std::isnan(line[column * channels]) ? "not a number" : "infinite") + " at frame " +
+            std::to_string(frame) + ", row " + std::to_string(row) + ", column " + std::to_string(column),
+        "finite values", "repair or remove the trajectory; `windtunnel data verify` lists all such files");
+  }
+
+  std::string path_;
+  std::vector<Hdf5Array> arrays_;
+  std::vector<Source> sources_;  ///< by field of the scenario
+  std::vector<std::string> names_;
+};
+
+class Hdf5Store : public TrajectoryStore {
+ public:
+  Hdf5Store(Scenario scenario, fs::path root, Side side)
+      : scenario_(std::move(scenario)), root_(std::move(root)), side_(side) {
+    for (const auto& entry : fs::directory_iterator(scenario_.folder(root_, to_string(side))))
+      if (entry.path().extension() == ".h5") ids_.push_back(entry.path().filename().string());
+    std::sort(ids_.begin(), ids_.end());
+  }
+
+  std::vector<std::string> ids() const override { return ids_; }
+
+  std::shared_ptr<const Trajectory> open(const std::string& id) const override {
+    return std::make_shared<Hdf5Trajectory>(scenario_, root_, side_, id);
+  }
+
+ private:
+  Scenario scenario_;
+  fs::path root_;
+  Side side_;
+  std::vector<std::string> ids_;
+};
+
+bool detect(const Scenario& scenario, const fs::path& root, Side side) {
+  std::error_code error;
+  const fs::directory_iterator folder(scenario.folder(root, to_string(side)), error);
+  if (error) return false;
+  return std::any_of(begin(folder), end(folder),
+                     [](const auto& entry) { return entry.path().extension() == ".h5"; });
+}
+
+const FormatRegistration registration{
+    {kFormat, "one HDF5 file per trajectory in <scenario>/{real,numerical,surrogate}", "built in", detect,
+     open_realpdebench_hdf5}};
+
+}  // namespace
+
+std::unique_ptr<TrajectoryStore> open_realpdebench_hdf5(const Scenario& scenario, const fs::path& root,
+                                                        Side side) {
+  return std::make_unique<Hdf5Store>(scenario, root, side);
+}
+
+}  // namespace windtunnel::datasets
