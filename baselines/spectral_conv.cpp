@@ -1,5 +1,6 @@
 #include "baselines/spectral_conv.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/complex.h>
@@ -13,6 +14,7 @@
 #include <ATen/ops/view_as_real.h>
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -45,8 +47,10 @@ int64_t frequency(const KeptModes& modes, int64_t position) {
 
 }  // namespace
 
-KeptModes::KeptModes(int64_t length, int64_t limit)
-    : n(length), front(std::min(limit, length - std::min(limit, length))), back(std::min(limit, length)) {}
+KeptModes corner_modes(int64_t n, int64_t limit) {
+  const int64_t back = std::min(limit, n);
+  return {n, std::min(limit, n - back), back};
+}
 
 at::Tensor half_dft(int64_t n, int64_t kept) {
   return build(2 * kept, n, [&](auto& m) {
@@ -119,43 +123,49 @@ at::Tensor CornerSpectralConv::from_published(const at::Tensor& published) {
 }
 
 at::Tensor CornerSpectralConv::convolve(const at::Tensor& x, const Modes& limits) const {
-  return reference_ ? convolve_reference(x, limits) : convolve_truncated(x, limits);
+  const Modes size{x.size(1), x.size(2), x.size(3)};
+  return convolve(x, limits, {size, size});
 }
 
-const CornerSpectralConv::Matrices& CornerSpectralConv::matrices(const at::Tensor& x, const Modes& limits) const {
-  const std::array<int64_t, 3> size{x.size(1), x.size(2), x.size(3)};
+at::Tensor CornerSpectralConv::convolve(const at::Tensor& x, const Modes& limits, const Grid& grid) const {
+  return reference_ ? convolve_reference(x, limits, grid) : convolve_truncated(x, limits, grid);
+}
+
+const CornerSpectralConv::Matrices& CornerSpectralConv::matrices(const at::Tensor& x, const Modes& limits,
+                                                                 const Grid& grid) const {
+  const Modes size{x.size(1), x.size(2), x.size(3)};
   for (const auto& known : cache_)
-    if (known.size == size && known.limits == limits && known.forward[0].device() == x.device() &&
-        known.forward[0].scalar_type() == x.scalar_type())
+    if (known.size == size && known.limits == limits && known.period == grid.period && known.wanted == grid.wanted &&
+        known.forward[0].device() == x.device() && known.forward[0].scalar_type() == x.scalar_type())
       return known;
-  Matrices fresh;
-  fresh.size = size;
-  fresh.limits = limits;
+  Matrices fresh{size, limits, grid.period, grid.wanted, {}, {}};
+  const auto keep = [&](const at::Tensor& matrix) { return matrix.contiguous().to(x.options()); };
   for (int axis = 0; axis < 2; ++axis) {
-    const KeptModes kept(size[axis], limits[axis]);
-    fresh.forward[axis] = full_dft(kept).to(x.options());
-    fresh.inverse[axis] = full_dft_inverse(kept).to(x.options());
+    const KeptModes kept = corner_modes(grid.period[axis], limits[axis]);
+    fresh.forward[axis] = keep(full_dft(kept).narrow(1, 0, 2 * size[axis]));
+    fresh.inverse[axis] = keep(full_dft_inverse(kept).narrow(0, 0, 2 * grid.wanted[axis]));
   }
-  fresh.forward[2] = half_dft(size[2], limits[2]).to(x.options());
-  fresh.inverse[2] = half_dft_inverse(size[2], limits[2]).to(x.options());
+  fresh.forward[2] = keep(half_dft(grid.period[2], limits[2]).narrow(1, 0, size[2]));
+  fresh.inverse[2] = keep(half_dft_inverse(grid.period[2], limits[2]).narrow(0, 0, grid.wanted[2]));
   cache_.push_back(std::move(fresh));
   return cache_.back();
 }
 
-at::Tensor CornerSpectralConv::convolve_truncated(const at::Tensor& x, const Modes& limits) const {
-  const Matrices& m = matrices(x, limits);
+at::Tensor CornerSpectralConv::convolve_truncated(const at::Tensor& x, const Modes& limits, const Grid& grid) const {
+  const Matrices& m = matrices(x, limits, grid);
   const int64_t batch = x.size(0), n1 = x.size(1), n2 = x.size(2), n3 = x.size(3), third = limits[2];
-  const KeptModes first(n1, limits[0]), second(n2, limits[1]);
+  const KeptModes first = corner_modes(grid.period[0], limits[0]), second = corner_modes(grid.period[1], limits[1]);
   const int64_t k1 = first.count(), k2 = second.count();
+  const auto& [y1, y2, y3] = grid.wanted;
 
   at::Tensor s = transform(m.forward[2], x.reshape({batch * n1 * n2, n3, in_}));
   s = transform(m.forward[1], s.view({batch * n1, n2 * 2, third * in_}));
   s = transform(m.forward[0], s.view({batch, n1 * 2, k2 * third * in_}));
   s = mix(s.view({batch, 2, k1, k2, third, in_}), first, second, third);
   s = transform(m.inverse[0], s.view({batch, 2 * k1, k2 * third * out_}));
-  s = transform(m.inverse[1], s.view({batch * n1, 2 * k2, third * out_}));
-  s = transform(m.inverse[2], s.view({batch * n1 * n2, 2 * third, out_}));
-  return s.view({batch, n1, n2, n3, out_});
+  s = transform(m.inverse[1], s.view({batch * y1, 2 * k2, third * out_}));
+  s = transform(m.inverse[2], s.view({batch * y1 * y2, 2 * third, out_}));
+  return s.view({batch, y1, y2, y3, out_});
 }
 
 // spectrum (B,2,K1,K2,m3,in) -> (B,2,K1,K2,m3,out): one real product per frequency, the rows being the real and
@@ -187,21 +197,23 @@ at::Tensor CornerSpectralConv::mix(const at::Tensor& spectrum, const KeptModes& 
   return at::stack({rr - ii, ri + ir}, 0).permute({4, 0, 1, 2, 3, 5}).contiguous();
 }
 
-at::Tensor CornerSpectralConv::convolve_reference(const at::Tensor& x, const Modes& limits) const {
-  const int64_t n1 = x.size(1), n2 = x.size(2), n3 = x.size(3);
-  const int64_t l1 = limits[0], l2 = limits[1], l3 = limits[2];
-  const at::Tensor f = at::fft_rfftn(x.permute({0, 4, 1, 2, 3}), std::nullopt, at::IntArrayRef{2, 3, 4});
+at::Tensor CornerSpectralConv::convolve_reference(const at::Tensor& x, const Modes& limits, const Grid& grid) const {
+  const auto& [n1, n2, n3] = grid.period;
+  const auto& [l1, l2, l3] = limits;
+  const at::Tensor f =
+      at::fft_rfftn(x.permute({0, 4, 1, 2, 3}), at::IntArrayRef(grid.period), at::IntArrayRef{2, 3, 4});
   at::Tensor y = at::zeros({x.size(0), out_, n1, n2, n3 / 2 + 1}, f.options());
   for (int index = 0; index < 4; ++index) {
     const int64_t from1 = index % 2 == 0 ? 0 : n1 - l1, from2 = index < 2 ? 0 : n2 - l2;
-    const auto block = [&](const at::Tensor& t) {
-      return t.narrow(2, from1, l1).narrow(3, from2, l2).narrow(4, 0, l3);
-    };
+    at::Tensor block = y.narrow(2, from1, l1).narrow(3, from2, l2).narrow(4, 0, l3);
     const at::Tensor w = to_published(weights[index]).narrow(2, 0, l1).narrow(3, 0, l2).narrow(4, 0, l3);
-    block(y).copy_(at::einsum("bixyz,ioxyz->boxyz", {block(f), w}));
+    block.copy_(at::einsum("bixyz,ioxyz->boxyz",
+                           {f.narrow(2, from1, l1).narrow(3, from2, l2).narrow(4, 0, l3), w}));
   }
   const at::Tensor rows = at::fft_ifft2(y, std::nullopt, at::IntArrayRef{2, 3});
-  return at::fft_irfft(rows, n3, 4).permute({0, 2, 3, 4, 1}).contiguous();
+  at::Tensor field = at::fft_irfft(rows, n3, 4);
+  for (int axis = 0; axis < 3; ++axis) field = field.narrow(axis + 2, 0, grid.wanted[axis]);
+  return field.permute({0, 2, 3, 4, 1}).contiguous();
 }
 
 }  // namespace windtunnel::baselines

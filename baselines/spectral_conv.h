@@ -5,16 +5,19 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 namespace windtunnel::baselines {
 
-/// Frequencies kept along one full axis of length n: 0..front-1 and n-back..n-1, none twice. Where the two corners of
-/// `limit` frequencies would overlap, the upper one (written later by the published program) wins.
+/// Frequencies kept along one full axis of length n: 0..front-1 and n-back..n-1, none twice.
 struct KeptModes {
   int64_t n, front, back;
-  KeptModes(int64_t length, int64_t limit);
   int64_t count() const { return front + back; }
 };
+
+/// Both corners of `limit` frequencies. Where they would overlap, the upper one (written later by the published
+/// program) wins.
+KeptModes corner_modes(int64_t n, int64_t limit);
 
 /// Real matrices of the discrete Fourier transform, float32 values computed in double. A complex axis of length k is
 /// stored as 2k reals: real and imaginary parts are blocks (2,k) on the kept side, adjacent (n,2) on the grid side.
@@ -37,8 +40,13 @@ class CornerSpectralConv : public torch::nn::Module {
   /// `reference` computes with FFTs of the whole field instead of the kept frequencies only.
   CornerSpectralConv(int64_t in, int64_t out, const Modes& modes, bool reference);
 
-  /// x (B,N1,N2,N3,in) in memory order -> (B,N1,N2,N3,out). The first `limits` modes of each block are used.
-  at::Tensor convolve(const at::Tensor& x, const Modes& limits) const;
+  /// x (B,X1,X2,X3,in) in memory order -> (B,Y1,Y2,Y3,out). The first `limits` modes of each block are used; the field
+  /// has period `grid.period`, x is zero beyond its size and the result is cut to `grid.wanted`.
+  struct Grid {
+    Modes period, wanted;
+  };
+  at::Tensor convolve(const at::Tensor& x, const Modes& limits, const Grid& grid) const;
+  at::Tensor convolve(const at::Tensor& x, const Modes& limits) const;  ///< period and result of the size of x
 
   static at::Tensor to_published(const at::Tensor& internal);
   static at::Tensor from_published(const at::Tensor& published);
@@ -47,13 +55,13 @@ class CornerSpectralConv : public torch::nn::Module {
 
  private:
   struct Matrices {
-    std::array<int64_t, 3> size{}, limits{};
+    Modes size, limits, period, wanted;
     std::array<at::Tensor, 3> forward, inverse;
   };
-  const Matrices& matrices(const at::Tensor& x, const Modes& limits) const;
+  const Matrices& matrices(const at::Tensor& x, const Modes& limits, const Grid& grid) const;
   at::Tensor mix(const at::Tensor& spectrum, const KeptModes& first, const KeptModes& second, int64_t third) const;
-  at::Tensor convolve_truncated(const at::Tensor& x, const Modes& limits) const;
-  at::Tensor convolve_reference(const at::Tensor& x, const Modes& limits) const;
+  at::Tensor convolve_truncated(const at::Tensor& x, const Modes& limits, const Grid& grid) const;
+  at::Tensor convolve_reference(const at::Tensor& x, const Modes& limits, const Grid& grid) const;
 
   int64_t in_, out_;
   bool reference_;

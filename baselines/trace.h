@@ -29,7 +29,7 @@ class Trace {
 };
 
 /// Zeroes entries with probability p and scales the others by 1/(1-p). Calls are made in the published order.
-/// `generator` replaces the default one.
+/// `generator` replaces the default one. p = 0 returns x without a call.
 at::Tensor dropout(const at::Tensor& x, double p, std::optional<at::Generator> generator = {});
 
 }  // namespace windtunnel::baselines

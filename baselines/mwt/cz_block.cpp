@@ -1,5 +1,6 @@
 #include "baselines/mwt/cz_block.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/tensor.h>

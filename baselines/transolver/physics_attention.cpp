@@ -1,5 +1,6 @@
 #include "baselines/transolver/physics_attention.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/clamp.h>
 #include <ATen/ops/conv3d.h>

@@ -1,5 +1,6 @@
 #include "baselines/transolver/transolver.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/layer_norm.h>
 
