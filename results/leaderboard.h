@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/json.h"
+#include "results/catalogue.h"
 
 namespace windtunnel::results {
 
@@ -29,35 +30,56 @@ struct Aggregate {
   double deviation = 0; ///< sample standard deviation (divisor n-1); 0 for n = 1
 };
 
+/// A known defect of a published figure.
+struct Flag {
+  std::vector<std::string> metrics;  ///< affected; empty: the whole row
+  std::string reason;
+};
+
 /// One model in one view: all its seeds together.
 struct Row {
   std::string model, label;  ///< registry name; shown name
+  std::string preset;
   double parameters = 0;     ///< real numbers; 0: none
+  double train_seconds = 0;  ///< mean over seeds; 0: unknown
+  bool trained = true;       ///< false: nothing is learned, the row stands under every setting
+  int64_t failed = 0;        ///< runs that diverged or are partial
   std::map<std::string, Aggregate> metrics;
-  std::map<std::string, double> skill;  ///< against persistence, of the means
-  std::vector<size_t> records;          ///< indices into Leaderboard::records
-  bool synthetic = false;
-  bool published = false;               ///< figure of a paper: shown as reference, never ranked with runs
-  std::vector<std::string> flags;       ///< known inconsistencies of a published row
-  std::string source;
+  std::map<std::string, double> skill;         ///< against persistence, of the means
+  std::map<std::string, std::string> reasons;  ///< why a metric has no value
+  std::vector<size_t> records;                 ///< indices into Leaderboard::records
+  std::string source;                          ///< published rows: where the figures are from
+  std::vector<Flag> flags;
 };
 
-/// Rows that may be compared: same scenario, data, protocol, subset, rounds and setting.
+/// Rows that may be compared: same scenario, data, protocol, subset, rounds and setting. `rows` are runs and are ranked
+/// among themselves; `published` are figures of papers, ranked among themselves and never with runs; they stand beside
+/// runs only where protocol is "published" and the data are measured, else in views of their own.
 struct View {
-  std::string scenario, dataset, protocol, subset, setting;  ///< `dataset`: id, revision and split
+  std::string scenario, dataset, protocol, subset, setting;
+  std::string data_hash, protocol_hash;
   int64_t rounds = 1;
-  bool synthetic = false;
-  std::vector<Row> rows;
-  std::vector<Row> published;  ///< reference rows; only where protocol is "published"
+  std::string synthetic;  ///< how the data were made; empty: measured
+  std::vector<Row> rows, published;
+  std::map<std::string, std::string> units;
+
+  /// Equal for the views that differ only in the setting.
+  std::string group() const;
 };
 
 struct Leaderboard {
   std::vector<RecordFile> records;
   std::vector<View> views;
-  std::map<std::string, core::Json> metrics;  ///< id -> {label, unit, higher_is_better, decimals, description}
+  std::vector<MetricInfo> metrics;  ///< that occur, in display order
+  std::vector<std::string> notes;   ///< on the published figures
+  std::string updated;              ///< time of the newest record
 };
 
+/// `records` that repeat the same run count once (the newest).
 Leaderboard make_leaderboard(std::vector<RecordFile> records, bool with_published = true);
+
+/// The views of the papers' figures (results/published).
+std::vector<View> published_views(std::vector<std::string>* notes = nullptr);
 
 /// Rank of each value, 1 = best; ties keep their order; a missing value has rank 0.
 std::vector<int64_t> ranks(const std::vector<std::optional<double>>& values, bool higher_is_better);
@@ -65,10 +87,9 @@ std::vector<int64_t> ranks(const std::vector<std::optional<double>>& values, boo
 /// Bar lengths: (max-v)/(max-min), or (v-min)/(max-min) where higher is better; 1 if max = min.
 std::vector<std::optional<double>> bars(const std::vector<std::optional<double>>& values, bool higher_is_better);
 
-/// Radar of a view: axes correlation {r2}, accuracy {rmse, mae, rel_l2}, physics {frmse, fe, ke, mvpe}, update efficiency
-/// {update_ratio}, parameter efficiency {parameters, lower is better}; each the mean of the bars of its metrics. A
-/// metric needs two values, an axis one metric, the chart three axes; rows without every axis are left out; best mean
-/// first.
+/// Radar of a view over the axes of assets/catalogue.yaml (correlation, accuracy, physics, update efficiency, parameter
+/// efficiency); each the mean of the bars of its metrics. A metric needs two values, an axis one metric, the chart
+/// three axes; rows without every axis are left out; best mean first.
 struct Radar {
   std::vector<std::string> axes;
   struct Shape {
