@@ -24,14 +24,6 @@ std::optional<metrics::ProbeGeometry> probes(const datasets::Scenario& scenario,
 
 }  // namespace
 
-tasks::Statistics statistics(const datasets::Normalizer& normalizer) {
-  if (normalizer.is_identity()) return {};
-  const auto inputs = static_cast<int64_t>(normalizer.input_shift().size());
-  const auto targets = static_cast<int64_t>(normalizer.target_shift().size());
-  return {normalizer.shift(false, inputs), normalizer.scale(false, inputs), normalizer.shift(true, targets),
-          normalizer.scale(true, targets)};
-}
-
 tasks::Predictor predictor(const std::shared_ptr<baselines::Baseline>& model, uint64_t seed) {
   model->seed_prediction(seed);
   return [model](const core::Array& input) {
@@ -76,7 +68,7 @@ tasks::Evaluation evaluate_model(const tasks::Predictor& predict, const datasets
     out.ids = batch.sample_ids;
     return true;
   };
-  return tasks::evaluate(source, predict, statistics(normalizer), protocol, options);
+  return tasks::evaluate(source, predict, normalizer, protocol, options);
 }
 
 }  // namespace windtunnel::runners

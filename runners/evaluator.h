@@ -12,9 +12,6 @@
 
 namespace windtunnel::runners {
 
-/// The normalizer in the form that rollouts use.
-tasks::Statistics statistics(const datasets::Normalizer& normalizer);
-
 /// A model as predictor: eval mode, no gradients, float32. `seed` seeds models whose prediction is random.
 tasks::Predictor predictor(const std::shared_ptr<baselines::Baseline>& model, uint64_t seed);
 

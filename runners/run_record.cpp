@@ -52,19 +52,17 @@ results::MetricValue metric_value(const metrics::Score& score, const FinishedRun
   value.reason = score.reason;
   value.unit = replaced(card.unit, "field unit", unit);
   value.higher_is_better = card.higher_is_better;
-  value.version = std::to_string(card.version);
+  value.version = card.version;
   value.subset = run.task.subset;
   value.rounds = run.task.rounds;
   value.n = evaluation.samples;
   // Chunked scores of the published protocol are no function of the rows.
   const bool chunked = run.task.protocol.chunk(run.task.rounds, run.config.training.eval_batch_size) > 0;
+  if (!chunked) value.aggregation = card.aggregation;
   if (!chunked && card.how() == metrics::Aggregation::mean) {
-    value.aggregation = "mean";
     value.standard_error = standard_error(evaluation, card.column());
     if (value.standard_error) value.method = "standard deviation over samples / sqrt(n)";
   }
-  if (!chunked && card.how() == metrics::Aggregation::root && score.id == "rmse")
-    value.aggregation = "root_mean_square";
   return value;
 }
 
@@ -78,9 +76,6 @@ std::vector<results::MetricValue> metric_values(const FinishedRun& run, const ta
 void write_rows(const FinishedRun& run) {
   results::PerSampleTable table;
   table.metrics = run.evaluation.columns;
-  for (auto& name : table.metrics)
-    if (name == "mse")
-      name = "rmse";  // rows carry the root, so that the set's RMSE is their root mean square
   std::map<std::string, std::string> trajectory_of;
   for (int64_t i = 0; i < run.test.size(); ++i)
     trajectory_of[run.test.sample_id(i)] = run.test.window(i).trajectory;
@@ -92,8 +87,6 @@ void write_rows(const FinishedRun& run) {
     for (const char* subset : {"in_dist", "out_dist"})
       if (datasets::in_subset(split, trajectory_of[row.id], subset)) out.subset = subset;
     out.values = row.values;
-    for (size_t c = 0; c < run.evaluation.columns.size(); ++c)
-      if (run.evaluation.columns[c] == "mse") out.values[c] = std::sqrt(out.values[c]);
     table.rows.push_back(std::move(out));
   }
   results::write_per_sample(run.folder.per_sample(), table);

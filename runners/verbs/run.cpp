@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 
+#include "core/error.h"
 #include "core/text.h"
 #include "metrics/metric.h"
 #include "runners/cli_options.h"
