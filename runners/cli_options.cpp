@@ -22,7 +22,7 @@ class CliVisitor : public core::OptionVisitor {
     bounded(app_.add_option(flag(key), value, doc), range);
   }
   void operator()(const char* key, std::string& value, const char* doc) override {
-    app_.add_option(flag(key), value, doc)->capture_default_str();
+    app_.add_option(flag(key), value, doc)->capture_default_str()->take_last();
   }
   void operator()(const char* key, std::vector<int64_t>& value, const char* doc) override {
     list(key, value, doc);
@@ -35,7 +35,7 @@ class CliVisitor : public core::OptionVisitor {
   }
   void choice(const char* key, std::string& value, const std::vector<std::string>& allowed,
               const char* doc) override {
-    app_.add_option(flag(key), value, doc)->check(CLI::IsMember(allowed))->capture_default_str();
+    app_.add_option(flag(key), value, doc)->check(CLI::IsMember(allowed))->capture_default_str()->take_last();
   }
 
  private:
@@ -44,7 +44,7 @@ class CliVisitor : public core::OptionVisitor {
     return "--" + key;
   }
   void bounded(CLI::Option* option, core::Range range) {
-    option->capture_default_str();
+    option->capture_default_str()->take_last();
     option->check([range](const std::string& text) -> std::string {
       const double value = std::strtod(text.c_str(), nullptr);
       if (value >= range.min && value <= range.max) return "";
