@@ -6,6 +6,7 @@
 #include <torch/nn/modules/linear.h>
 
 #include "baselines/baseline.h"
+#include "baselines/fno/fast.h"
 
 namespace windtunnel::baselines {
 
@@ -44,20 +45,23 @@ class Fno : public Baseline {
   static int64_t count_parameters(const ModelContext& context, const FnoOptions& options);
 
   const FnoOptions& options() const { return options_; }
-  const SampleShape& input() const { return input_; }
-  int64_t frame_factor() const { return output_.frames / input_.frames; }
-  /// Weights of block 1..4 of layer l, (m1,m2,m3,w_in,w_out,2): one contiguous matrix per kept mode.
-  const at::Tensor& spectral_weights(int64_t layer, int block) const;
 
   torch::nn::Linear fc0{nullptr}, fc1{nullptr}, fc2{nullptr};
   std::vector<torch::nn::Conv3d> convs;
   std::vector<torch::nn::BatchNorm3d> bns;
 
  private:
+  bool use_fast() const;
+  at::Tensor forward_fast(const at::Tensor& x);       ///< (B,T,H,W,C_in) -> (B,T,H,W,D)
+  at::Tensor forward_reference(const at::Tensor& x);  ///< the same by FFT and library layers
+  fno::NetworkTensors tensors() const;
+
   FnoOptions options_;
   SampleShape input_, output_;
-  std::vector<at::Tensor> spectral_;  ///< 4 per layer
-  bool fast_ = true;
+  fno::GridSizes sizes_;
+  std::vector<at::Tensor> spectral_;  ///< 4 per layer, (m1,m2,m3,w,w,2): one contiguous matrix per kept mode
+  c10::intrusive_ptr<fno::TruncatedDft> grid_, crop_;
+  at::TensorOptions matrix_options_;
 };
 
 }  // namespace windtunnel::baselines
