@@ -44,7 +44,7 @@ struct Sample {
 ///   published  the index files as they are (their absence is an error); with rounds > 1 val and test keep
 ///              time + frames < count; a train window that runs past the stored frames has a shorter target
 ///   corrected  index files cleaned of shared frames (see without_leaks), or else a leak-free split of seed 0
-///              made in memory; with rounds > 1 every mode keeps time + frames <= count; a window must fit the
+///              made in memory; with rounds > 1 every mode keeps time + frames <= count; windows must fit the
 ///              stored frames
 class WindowDataset {
  public:
