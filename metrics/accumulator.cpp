@@ -279,6 +279,7 @@ SlotValues MetricAccumulator::State::values(const ChunkSums& sums) const {
 MetricAccumulator::MetricAccumulator(AccumulatorOptions options) : state_(std::make_unique<State>(std::move(options))) {}
 MetricAccumulator::~MetricAccumulator() = default;
 MetricAccumulator::MetricAccumulator(MetricAccumulator&&) noexcept = default;
+MetricAccumulator& MetricAccumulator::operator=(MetricAccumulator&&) noexcept = default;
 
 void MetricAccumulator::add(const core::Array& prediction, const core::Array& target,
                             const std::vector<std::string>& ids, const std::vector<double>& normalised_mse) {

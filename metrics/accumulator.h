@@ -59,6 +59,7 @@ class MetricAccumulator {
   explicit MetricAccumulator(AccumulatorOptions options);
   ~MetricAccumulator();
   MetricAccumulator(MetricAccumulator&&) noexcept;
+  MetricAccumulator& operator=(MetricAccumulator&&) noexcept;
 
   /// prediction (B,T,H,W,Cp), target (B,T,H,W,Ct), physical units, Cp and Ct >= evaluated channels; one id per sample.
   /// `normalised_mse`: empty, or per sample the mean square error in normalised units. Data error on a shape that
