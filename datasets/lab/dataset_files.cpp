@@ -1,0 +1,85 @@
+#include "datasets/lab/dataset_files.h"
+
+#include <algorithm>
+
+#include "core/file.h"
+#include "core/sha256.h"
+#include "datasets/scenario.h"
+#include "datasets/split.h"
+
+namespace windtunnel::datasets::lab {
+
+using core::Json;
+namespace fs = std::filesystem;
+
+Json data_options(const LabOptions& options) {
+  LabOptions copy = options;
+  Json values = core::write_options(copy);
+  for (const char* key : {"out", "threads", "size"}) values.erase(key);
+  return values;
+}
+
+void write_scenario(const LabOptions& o, const LabSettings& settings) {
+  const auto list = configurations(settings, o.trajectories);
+  const double reynolds = list[list.size() / 2].reynolds;
+  const double scale = o.pixels * static_cast<double>(o.real_stride) / settings.pixels;
+  // Pieces long enough for several windows, short enough that every split gets some of each trajectory.
+  const int64_t horizon = o.in_step + o.out_step;
+  const int64_t trunk = std::max(horizon + 2 * o.interval, std::min(o.frames / 4, 4 * horizon));
+  const int64_t held_out = std::max<int64_t>(1, o.trajectories / 10);
+  const Json values = {
+      {"name", o.scenario},
+      {"origin", "virtual-lab"},
+      {"synthetic", true},
+      {"notes",
+       "Made by the virtual laboratory: both sides are computed, none of the numbers is a measurement. Times "
+       "differ between trajectories, see t in the files; dt is that of the middle one."},
+      {"licence", "Apache-2.0"},
+      {"formats", {"realpdebench_hdf5"}},
+      {"dt", frame_interval(o, settings, reynolds) * settings.diameter / settings.velocity(reynolds)},
+      {"in_frames", o.in_step},
+      {"out_frames", o.out_step},
+      {"interval", o.interval},
+      {"trunk_length", trunk},
+      {"frames", o.frames},
+      {"stride", {{"real", o.real_stride}, {"numerical", o.numerical_stride}}},
+      {"held_out_in_dist", o.trajectories >= 10 ? held_out : 0},
+      {"held_out_out_dist", o.trajectories >= 10 ? held_out : 0},
+      {"geometry",
+       {{"d", o.pixels * static_cast<double>(o.real_stride)},
+        {"center_x", settings.centre.x * scale},
+        {"center_y", settings.centre.y * scale}}},
+  };
+  core::write_file_atomic(fs::path(o.out) / o.scenario / "scenario.yaml", core::to_yaml(values));
+}
+
+void write_index(const LabOptions& o, const LabSettings& settings) {
+  const Scenario scenario = load_scenario(o.scenario, o.out);
+  std::vector<TrajectoryName> names;
+  for (const auto& c : configurations(settings, o.trajectories))
+    names.push_back({c.sim_id, scenario.parse_name(c.sim_id).value_or(std::vector<double>{}), o.frames});
+  for (const Side side : {Side::real, Side::numerical})
+    write_split(leak_free_split(scenario, names, side, static_cast<uint64_t>(o.seed)), scenario, o.out, side);
+}
+
+int64_t write_manifest(const LabOptions& options) {
+  const fs::path folder = fs::path(options.out) / options.scenario, manifest = folder / "manifest.json";
+  Json files = Json::object();
+  int64_t bytes = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (!entry.is_regular_file() || entry.path() == manifest || entry.path().extension() == ".part") continue;
+    const auto size = static_cast<int64_t>(entry.file_size());
+    bytes += size;
+    files[entry.path().lexically_relative(folder).generic_string()] = {
+        {"bytes", size}, {"sha256", core::sha256_file(entry.path())}};
+  }
+  const Json values = {{"origin", "virtual-lab"},
+                       {"version", kLabVersion},
+                       {"seed", options.seed},
+                       {"options", data_options(options)},
+                       {"files", files}};
+  core::write_file_atomic(manifest, values.dump(2) + "\n");
+  return bytes;
+}
+
+}  // namespace windtunnel::datasets::lab

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <filesystem>
+
+#include "datasets/lab/lab.h"
+#include "datasets/lab/settings.h"
+
+namespace windtunnel::datasets::lab {
+
+/// scenario.yaml: what differs from the built-in scenario (origin, frames, window, strides, geometry, step).
+void write_scenario(const LabOptions& options, const LabSettings& settings);
+
+/// Index and parameter files of both sides: a leak-free split by options.seed.
+void write_index(const LabOptions& options, const LabSettings& settings);
+
+/// manifest.json: {"origin", "options", "seed", "version", "files": {path below the folder: {"bytes",
+/// "sha256"}}}. Returns the bytes of all files.
+int64_t write_manifest(const LabOptions& options);
+
+/// The options on which the data depend: without folder and threads.
+core::Json data_options(const LabOptions& options);
+
+/// Grows when the same options give other bytes than before.
+inline constexpr const char* kLabVersion = "virtual-lab 1";
+
+}  // namespace windtunnel::datasets::lab

@@ -1,0 +1,304 @@
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <mutex>
+#include <thread>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "core/log.h"
+#include "core/sha256.h"
+#include "core/text.h"
+#include "datasets/lab/dataset_files.h"
+#include "datasets/lab/lab.h"
+#include "datasets/lab/side.h"
+#include "datasets/lab/trajectory_writer.h"
+
+namespace windtunnel::datasets::lab {
+namespace {
+
+namespace fs = std::filesystem;
+using core::Json;
+
+/// One file to make.
+struct Task {
+  Configuration configuration;
+  bool real = false;
+  fs::path path, truth;  ///< truth: empty if not asked for
+  std::string key;       ///< of the options that its bytes depend on
+  double work = 0;
+};
+
+std::string key_of(const LabOptions& options, const Task& task) {
+  Json values = data_options(options);
+  // These decide which trajectories and windows exist, not what is in one of them.
+  for (const char* k : {"trajectories", "in_step", "out_step", "interval"}) values.erase(k);
+  if (!task.real)
+    for (const char* k : {"real_stride", "measured_cells", "mixing_length", "measurement", "turbulence",
+                          "gap_resolution", "gap_closure", "gap_inflow", "gap_geometry", "truth", "seed"})
+      values.erase(k);
+  else
+    values.erase("numerical_stride");
+  values["sim_id"] = task.configuration.sim_id;
+  values["side"] = task.real ? "real" : "numerical";
+  values["version"] = kLabVersion;
+  return core::sha256(core::canonical(values));
+}
+
+std::vector<Task> tasks_of(const LabOptions& options, const LabSettings& settings) {
+  const fs::path folder = fs::path(options.out) / options.scenario;
+  std::vector<Task> tasks;
+  for (const bool real : {true, false})
+    for (const auto& c : configurations(settings, options.trajectories)) {
+      Task task{c, real, folder / (real ? "real" : "numerical") / c.sim_id, {}, {}, 0};
+      if (real && options.truth) task.truth = folder / "truth" / c.sim_id;
+      task.key = key_of(options, task);
+      task.work = SideRun(options, settings, c, real).work();
+      tasks.push_back(std::move(task));
+    }
+  return tasks;
+}
+
+/// Shared by the threads: work done, stop flag, first error.
+class Board {
+ public:
+  Board(const LabControl& control, double total) : control_(control), total_(total) {
+    if (!control.progress) line_ = std::make_unique<core::Progress>("virtual laboratory", 1000, 10.0);
+  }
+  void add(double work, const std::string& note) {
+    if (failed_ || (control_.stop && *control_.stop))
+      throw Error(ErrorKind::interrupted, "interrupted while making data", "",
+                  "run the same command again: finished trajectories are kept");
+    const std::lock_guard lock(mutex_);
+    done_ += work;
+    const double share = std::min(1.0, done_ / total_);
+    if (control_.progress)
+      control_.progress(share, note);
+    else
+      line_->update(static_cast<int64_t>(1000 * share), note);
+  }
+  void fail(std::exception_ptr error) {
+    const std::lock_guard lock(mutex_);
+    // The cause comes before the interruptions that it brings about in the other threads.
+    if (!failed_.exchange(true)) error_ = error;
+  }
+  void finish() {
+    line_.reset();
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  const LabControl& control_;
+  double total_, done_ = 0;
+  std::unique_ptr<core::Progress> line_;
+  std::mutex mutex_;
+  std::atomic<bool> failed_{false};
+  std::exception_ptr error_;
+};
+
+/// Frames are handed to the file in groups: memory stays bounded whatever the length.
+class Stream {
+ public:
+  Stream(TrajectoryWriter& writer, int64_t frame_size, size_t fields)
+      : writer_(writer), group_(std::max<int64_t>(1, (1 << 20) / frame_size)), buffers_(fields) {}
+  void add(const std::vector<const std::vector<float>*>& fields) {
+    for (size_t f = 0; f < fields.size(); ++f)
+      buffers_[f].insert(buffers_[f].end(), fields[f]->begin(), fields[f]->end());
+    if (++held_ == group_) flush();
+  }
+  void flush() {
+    if (held_ == 0) return;
+    for (size_t f = 0; f < buffers_.size(); ++f) {
+      writer_.write_frames(f, written_, held_, buffers_[f].data());
+      buffers_[f].clear();
+    }
+    written_ += held_;
+    held_ = 0;
+  }
+
+ private:
+  TrajectoryWriter& writer_;
+  int64_t group_, held_ = 0, written_ = 0;
+  std::vector<std::vector<float>> buffers_;
+};
+
+void require_finite(const Frame& frame, const Task& task, int64_t index) {
+  for (const auto* field : {&frame.u, &frame.v})
+    for (const float value : *field)
+      if (!std::isfinite(value))
+        throw core::data_error("the flow of " + task.configuration.sim_id + " (" +
+                                   (task.real ? "real" : "numerical") + " side) diverged at frame " +
+                                   std::to_string(index),
+                               "finite velocities", "use more cells per D, or a larger closure constant");
+}
+
+void make(const LabOptions& options, const LabSettings& settings, const Task& task, Board& board) {
+  const std::string note = task.configuration.sim_id + (task.real ? " real" : " numerical");
+  SideRun run(options, settings, task.configuration, task.real, [&](double work) { board.add(work, note); });
+  run.spin_up();
+
+  std::vector<double> x, y;
+  run.axes(x, y);
+  const std::vector<std::string> fields =
+      task.real ? std::vector<std::string>{"u", "v"} : std::vector<std::string>{"u", "v", "p"};
+  const auto finish = [&](TrajectoryWriter& writer) {
+    writer.write_axes(x, y, run.times());
+    Json attributes = run.attributes();
+    attributes["version"] = kLabVersion;
+    attributes["key"] = task.key;
+    writer.write_attributes(attributes);
+    writer.close();
+  };
+  const auto compute = [&](const fs::path& part, TrajectoryWriter* truth) {
+    TrajectoryWriter writer(part, fields, options.frames, run.height(), run.width());
+    Stream stream(writer, run.height() * run.width(), fields.size());
+    std::optional<Stream> truth_stream;
+    if (truth) truth_stream.emplace(*truth, run.height() * run.width(), 2);
+    Frame frame;
+    for (int64_t k = 0; k < options.frames; ++k) {
+      run.next(frame);
+      require_finite(frame, task, k);
+      if (task.real)
+        stream.add({&frame.u, &frame.v});
+      else
+        stream.add({&frame.u, &frame.v, &frame.p});
+      if (truth) truth_stream->add({&frame.true_u, &frame.true_v});
+    }
+    stream.flush();
+    if (truth) truth_stream->flush();
+    finish(writer);
+  };
+  if (task.truth.empty()) {
+    core::write_atomic(task.path, [&](const fs::path& part) { compute(part, nullptr); });
+    return;
+  }
+  core::write_atomic(task.truth, [&](const fs::path& truth_part) {
+    TrajectoryWriter truth(truth_part, {"u", "v"}, options.frames, run.height(), run.width());
+    core::write_atomic(task.path, [&](const fs::path& part) { compute(part, &truth); });
+    finish(truth);
+  });
+}
+
+int64_t stored_bytes(const LabOptions& o) {
+  const int64_t grid = o.height * o.width, real = grid * o.real_stride * o.real_stride,
+                numerical = grid * o.numerical_stride * o.numerical_stride;
+  return o.trajectories *
+         (o.frames * 4 * (real * (o.truth ? 4 : 2) + numerical * 3) + 16 * (real + numerical) + 65536);
+}
+
+/// Cell updates per second of one thread here and now.
+double kernel_speed(const LabOptions& options) {
+  FlowOptions flow;
+  flow.cells = 16;
+  flow.smagorinsky = options.smagorinsky;
+  flow.kernels = options.kernels;
+  Flow probe(flow, {{std::make_shared<Circle>(1.0), {}, nullptr}});
+  probe.start();
+  const auto begin = std::chrono::steady_clock::now();
+  int64_t steps = 0;
+  double seconds = 0;
+  for (; seconds < 0.04 || steps < 4;
+       seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count()) {
+    probe.step();
+    ++steps;
+  }
+  return static_cast<double>(steps) * probe.width() * probe.height() / seconds;
+}
+
+int64_t thread_count(const LabOptions& options, size_t tasks) {
+  const int64_t wanted =
+      options.threads > 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
+  return std::clamp<int64_t>(wanted, 1, static_cast<int64_t>(std::max<size_t>(1, tasks)));
+}
+
+std::string readable(double value, const char* const* units, double base, int count) {
+  int k = 0;
+  while (k + 1 < count && value >= base) {
+    value /= base;
+    ++k;
+  }
+  char text[48];
+  std::snprintf(text, sizeof text, "%.3g %s", value, units[k]);
+  return text;
+}
+
+}  // namespace
+
+LabEstimate estimate(const LabOptions& options) {
+  const LabSettings settings = lab_settings(options.scenario);
+  const auto tasks = tasks_of(options, settings);
+  LabEstimate e;
+  double work = 0;
+  for (const auto& task : tasks) work += task.work;
+  // Pictures, turbulence and instrument: seconds per frame and point of the stored real grid, measured.
+  const double per_vector =
+      (options.turbulence == "off" ? 0.2e-6 : 0.6e-6) + (options.measurement == "piv" ? 8e-6 : 0.3e-6);
+  const double vectors =
+      static_cast<double>(options.height * options.width * options.real_stride * options.real_stride);
+  e.core_seconds = work / kernel_speed(options) +
+                   static_cast<double>(options.trajectories * options.frames) * vectors * per_vector;
+  e.seconds = e.core_seconds / static_cast<double>(thread_count(options, tasks.size()));
+  e.bytes = stored_bytes(options);
+  constexpr const char* kBytes[] = {"B", "KB", "MB", "GB", "TB"};
+  const char* const kMinutes[] = {"s", "min", "h"};
+  e.text = std::to_string(options.trajectories) + " pairs of " + std::to_string(options.frames) +
+           " frames of " + options.scenario + ": about " + readable(e.seconds, kMinutes, 60, 3) + " on " +
+           std::to_string(thread_count(options, tasks.size())) + " threads, " +
+           readable(static_cast<double>(e.bytes), kBytes, 1000, 5) + " on disk";
+  return e;
+}
+
+LabReport make_dataset(const LabOptions& options, const LabControl& control) {
+  const auto begin = std::chrono::steady_clock::now();
+  if (options.out.empty()) throw core::usage_error("no folder for the data", "option out");
+  const LabSettings settings = lab_settings(options.scenario);
+  auto tasks = tasks_of(options, settings);
+  LabReport report;
+  report.folder = fs::path(options.out) / options.scenario;
+  for (const auto& task : tasks) {
+    core::make_folder(task.path.parent_path());
+    if (!task.truth.empty()) core::make_folder(task.truth.parent_path());
+  }
+  const auto finished = [](const Task& task) {
+    return has_attribute(task.path, "key", task.key) &&
+           (task.truth.empty() || has_attribute(task.truth, "key", task.key));
+  };
+  report.kept = std::erase_if(tasks, finished);
+  report.made = static_cast<int64_t>(tasks.size());
+
+  int64_t needed = stored_bytes(options) * report.made / std::max<int64_t>(1, report.made + report.kept);
+  std::error_code code;
+  const auto space = fs::space(report.folder, code);
+  if (!code && static_cast<int64_t>(space.available) < needed)
+    throw core::environment_error(
+        report.folder.string() + ": " + std::to_string(space.available / 1000000) + " MB free",
+        std::to_string(needed / 1000000) + " MB", "free disk space, choose another folder or fewer frames");
+
+  // The longest first, so that the threads finish together.
+  std::stable_sort(tasks.begin(), tasks.end(), [](const Task& a, const Task& b) { return a.work > b.work; });
+  double total = 1e-9;
+  for (const auto& task : tasks) total += task.work;
+  Board board(control, total);
+  std::atomic<size_t> next{0};
+  const auto worker = [&] {
+    try {
+      for (size_t i = next++; i < tasks.size(); i = next++) make(options, settings, tasks[i], board);
+    } catch (...) {
+      board.fail(std::current_exception());
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int64_t i = 1; i < thread_count(options, tasks.size()); ++i) threads.emplace_back(worker);
+  worker();
+  for (auto& thread : threads) thread.join();
+  board.finish();
+
+  write_scenario(options, settings);
+  write_index(options, settings);
+  report.bytes = write_manifest(options);
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return report;
+}
+
+}  // namespace windtunnel::datasets::lab
