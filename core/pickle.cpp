@@ -275,9 +275,11 @@ class Machine {
     return push_value(reduce(name ? name->callable : describe(*callable), arguments, where()));
   }
 
-  /// ('storage', class, key, location, element count[, view]); the location is of no importance here.
+  /// ('storage', class, key, location, element count[, view]); the location is of no importance here. Legacy files
+  /// also describe the class of a module: ('module', class, source file, source).
   bool push_storage(const PicklePtr& id) {
     const auto* list = std::get_if<PickleList>(&id->value);
+    if (list && list->items.size() == 4 && text_of(list->items[0]) == "module") return push(list->items[1]);
     if (!list || list->items.size() < 5 || list->items.size() > 6 || text_of(list->items[0]) != "storage")
       fail("found " + describe(*id), "the description of a storage");
     if (list->items.size() == 6 && !list->items[5]->is_none())
