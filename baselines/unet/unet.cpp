@@ -1,6 +1,6 @@
 #include "baselines/unet/unet.h"
 
-#include "core/array.h"
+#include "baselines/check.h"
 #include "core/error.h"
 
 namespace windtunnel::baselines {
@@ -41,11 +41,13 @@ void UnetOptions::describe(core::OptionVisitor& v) {
 }
 
 Unet::Unet(const ModelContext& context, const Options& options)
-    : repeats_(std::max<int64_t>(1, context.output.frames / context.input.frames)),
+    : input_(context.input),
+      repeats_(std::max<int64_t>(1, context.output.frames / context.input.frames)),
       out_frames_(context.output.frames),
       network_(*this, network_shape(context, options)) {}
 
 at::Tensor Unet::forward(const at::Tensor& x) {
+  check_field(x, input_, "unet");
   const at::Tensor tiled = repeats_ == 1 ? x.contiguous() : x.repeat({1, repeats_, 1, 1, 1});
   return network_.forward(tiled, {}, out_frames_);
 }

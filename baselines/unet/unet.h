@@ -28,6 +28,7 @@ class Unet : public Baseline {
   }
 
  private:
+  SampleShape input_;
   int64_t repeats_, out_frames_;
   unet::Network network_;
 };

@@ -131,11 +131,12 @@ TEST(Unet, ConstructionDrawsInThePublishedOrder) {
   const Json& config = golden.at("config");
   const auto number = [&](const char* key) { return config.at(key).get<int64_t>(); };
   torch::manual_seed(golden.at("seed").get<uint64_t>());
-  Unet model(context_of({number("in_time"), 8, number("W"), number("channels")},
-                        {number("out_time"), 8, number("W"), number("out_channels")}),
-             options_of(number("dim"), config.at("dim_mults").get<std::vector<int64_t>>()));
+  const auto model =
+      std::make_shared<Unet>(context_of({number("in_time"), 8, number("W"), number("channels")},
+                                        {number("out_time"), 8, number("W"), number("out_channels")}),
+                             options_of(number("dim"), config.at("dim_mults").get<std::vector<int64_t>>()));
   EXPECT_EQ(at::rand({1}).item<double>(), golden.at("next_uniform").get<double>());
-  const StateDict state = model.state();
+  const StateDict state = model->state();
   ASSERT_EQ(state.size(), golden.at("tensors").size());
   for (const auto& [name, value] : state) {
     const Json& expected = golden.at("tensors").at(name);
@@ -151,10 +152,10 @@ TEST(Unet, ConstructionDrawsInThePublishedOrder) {
 }
 
 TEST(Unet, RotaryFrequenciesAreOneFrozenTensor) {
-  Unet model(context_of({4, 8, 8, 3}, {4, 8, 8, 3}), options_of(8, {1, 2}));
+  const auto model = std::make_shared<Unet>(context_of({4, 8, 8, 3}, {4, 8, 8, 3}), options_of(8, {1, 2}));
   std::set<const void*> storages;
   int listed = 0;
-  for (const auto& item : model.named_parameters())
+  for (const auto& item : model->named_parameters())
     if (item.key().find("rotary_emb.freqs") != std::string::npos) {
       ++listed;
       storages.insert(item.value().data_ptr());
@@ -190,19 +191,20 @@ TEST(Unet, PublishedParameterCounts) {
 
 TEST(Unet, MoreOutputFramesRepeatTheWholeSequence) {
   torch::manual_seed(3);
-  Unet longer(context_of({3, 8, 8, 2}, {6, 8, 8, 2}), options_of(8, {1, 2}));
-  Unet plain(context_of({6, 8, 8, 2}, {6, 8, 8, 2}), options_of(8, {1, 2}));
-  plain.load_state(longer.state(), "copy");
+  const auto longer = std::make_shared<Unet>(context_of({3, 8, 8, 2}, {6, 8, 8, 2}), options_of(8, {1, 2}));
+  const auto plain = std::make_shared<Unet>(context_of({6, 8, 8, 2}, {6, 8, 8, 2}), options_of(8, {1, 2}));
+  plain->load_state(longer->state(), "copy");
   const at::Tensor x = at::randn({2, 3, 8, 8, 2});
-  const at::Tensor y = longer.forward(x);
+  const at::Tensor y = longer->forward(x);
   EXPECT_EQ(y.sizes(), (std::vector<int64_t>{2, 6, 8, 8, 2}));
-  EXPECT_LE(relative_difference(y.detach(), plain.forward(at::cat({x, x}, 1)).detach()), 1e-6);
+  EXPECT_LE(relative_difference(y.detach(), plain->forward(at::cat({x, x}, 1)).detach()), 1e-6);
 }
 
 TEST(Unet, GridNeedNotBeSquareOrEqualTheWidth) {
   torch::manual_seed(4);
-  Unet model(context_of({2, 12, 20, 1}, {2, 12, 20, 3}), options_of(16, {1, 2, 2}));
-  EXPECT_EQ(model.forward(at::randn({1, 2, 12, 20, 1})).sizes(), (std::vector<int64_t>{1, 2, 12, 20, 3}));
+  const auto model =
+      std::make_shared<Unet>(context_of({2, 12, 20, 1}, {2, 12, 20, 3}), options_of(16, {1, 2, 2}));
+  EXPECT_EQ(model->forward(at::randn({1, 2, 12, 20, 1})).sizes(), (std::vector<int64_t>{1, 2, 12, 20, 3}));
 }
 
 void expect_model_error(SampleShape input, SampleShape output, int64_t dim, std::vector<int64_t> dim_mults,
@@ -232,7 +234,9 @@ TEST(UnetPosition, BucketsAreLogarithmicBeyondEight) {
       {19, 12}, {20, 13}, {22, 13}, {23, 14}, {26, 14}, {27, 15}, {99, 15}};
   for (const auto& [delta, bucket] : expected) {
     EXPECT_EQ(unet::position_bucket(delta), bucket) << delta;
-    if (delta > 0) EXPECT_EQ(unet::position_bucket(-delta), bucket + 16) << -delta;
+    if (delta > 0) {
+      EXPECT_EQ(unet::position_bucket(-delta), bucket + 16) << -delta;
+    }
   }
 }
 
