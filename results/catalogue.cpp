@@ -33,8 +33,9 @@ const Catalogue& catalogue() {
     Catalogue c;
     c.data = embedded_yaml("catalogue.yaml");
     for (const auto& m : embedded_yaml("cards.yaml"))
-      c.metrics.push_back({m.at("id"), m.at("name"), m.at("unit"), m.at("formula"), m.value("aggregation", "mean"),
-                           m.value("decimals", int64_t{5}), m.value("higher_is_better", false)});
+      c.metrics.push_back({m.at("id"), m.at("name"), m.at("unit"), m.at("formula"),
+                           m.value("aggregation", "mean"), m.value("decimals", int64_t{5}),
+                           m.value("higher_is_better", false)});
     for (const auto& axis : c.data.at("axes"))
       c.axes.push_back({axis.at("name"), axis.at("metrics").get<std::vector<std::string>>()});
     c.headline = c.data.at("headline").get<std::vector<std::string>>();
@@ -44,7 +45,8 @@ const Catalogue& catalogue() {
 }
 
 /// The entry's text under `key`, or `otherwise` where the entry is not known.
-std::string entry_text(const char* list, const std::string& id, const char* key, const std::string& otherwise) {
+std::string entry_text(const char* list, const std::string& id, const char* key,
+                       const std::string& otherwise) {
   for (const auto& entry : catalogue().data.at(list))
     if (entry.at("id") == id) return entry.at(key);
   return otherwise;
@@ -102,11 +104,26 @@ bool is_headline(const std::string& id) {
   return std::find(headline.begin(), headline.end(), id) != headline.end();
 }
 
-std::string setting_label(const std::string& setting) { return entry_text("settings", setting, "label", setting); }
+std::string setting_label(const std::string& setting) {
+  return entry_text("settings", setting, "label", setting);
+}
 std::string setting_note(const std::string& setting) { return entry_text("settings", setting, "note", ""); }
 std::string scenario_label(const std::string& scenario) {
   return entry_text("scenarios", scenario, "label", scenario);
 }
+std::string model_label(const std::string& model) { return entry_text("models", model, "label", model); }
+
+std::string model_label_of(const core::Json& record) {
+  const core::Json& model = record.at("model");
+  return model.value("label", model_label(model.at("name")));
+}
+
+std::string scenario_label_of(const core::Json& record) {
+  const core::Json& task = record.at("task");
+  const std::string name = task.at("scenario"), label = scenario_label(name);
+  return label == name ? task.value("scenario_label", name) : label;
+}
+
 int64_t setting_order(const std::string& setting) { return entry_position("settings", setting); }
 int64_t scenario_order(const std::string& scenario) { return entry_position("scenarios", scenario); }
 

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "core/json.h"
+
 namespace windtunnel::results {
 
 /// What pages and checks need of a metric card (metrics/cards.yaml).
@@ -34,6 +36,10 @@ bool is_headline(const std::string& id);
 std::string setting_label(const std::string& setting);
 std::string setting_note(const std::string& setting);
 std::string scenario_label(const std::string& scenario);
+std::string model_label(const std::string& model);
+/// The names of a record's model and scenario as pages show them.
+std::string model_label_of(const core::Json& record);
+std::string scenario_label_of(const core::Json& record);
 /// Position for sorting settings and scenarios; unknown ones last.
 int64_t setting_order(const std::string& setting);
 int64_t scenario_order(const std::string& scenario);

@@ -37,8 +37,8 @@ std::string tick_text(double value) {
 }
 
 std::string text(double x, double y, const std::string& content, const std::string& attributes = "") {
-  return "<text x=\"" + num(x) + "\" y=\"" + num(y) + "\"" + (attributes.empty() ? "" : " " + attributes) + ">" +
-         escaped(content) + "</text>";
+  return "<text x=\"" + num(x) + "\" y=\"" + num(y) + "\"" + (attributes.empty() ? "" : " " + attributes) +
+         ">" + escaped(content) + "</text>";
 }
 
 std::string line(double x1, double y1, double x2, double y2, const std::string& style) {
@@ -65,7 +65,8 @@ struct Scale {
     if (empty()) low = log ? 0.1 : 0, high = 1;
     std::vector<double> marks;
     if (log) {
-      int from = static_cast<int>(std::floor(std::log10(low) + 1e-9)), to = static_cast<int>(std::ceil(std::log10(high) - 1e-9));
+      int from = static_cast<int>(std::floor(std::log10(low) + 1e-9)),
+          to = static_cast<int>(std::ceil(std::log10(high) - 1e-9));
       if (to - from <= 1) {  // within a decade: 1, 2, 5 steps tell more
         for (int e = from; e <= to; ++e)
           for (double m : {1.0, 2.0, 5.0}) marks.push_back(m * std::pow(10, e));
@@ -103,19 +104,30 @@ std::string frame(const Axes& axes, Scale& x, Scale& y) {
     svg += text(x.at(mark), kHeight - kBottom + 15, tick_text(mark), "class=\"tick\" text-anchor=\"middle\"");
   }
   svg += line(kLeft, kHeight - kBottom, kWidth - kRight, kHeight - kBottom, "axis");
-  svg += text((kLeft + kWidth - kRight) / 2, kHeight - 6, axes.x_label, "class=\"label\" text-anchor=\"middle\"");
+  svg += text((kLeft + kWidth - kRight) / 2, kHeight - 6, axes.x_label,
+              "class=\"label\" text-anchor=\"middle\"");
   svg += "<text transform=\"translate(11 " + num((kTop + kHeight - kBottom) / 2) +
          ") rotate(-90)\" class=\"label\" text-anchor=\"middle\">" + escaped(axes.y_label) + "</text>";
   return svg;
 }
 
-std::string legend(const std::vector<std::string>& names, const std::vector<bool>& dashed = {}) {
-  if (names.size() < 2) return "";
+std::string color_class(size_t position, int color = -1) {
+  return "c" + std::to_string((color >= 0 ? static_cast<size_t>(color) : position) % 8);
+}
+
+std::string legend(const std::vector<Series>& series) {
+  if (series.size() < 2) return "";
   std::string html = "<ul class=\"legend\">";
-  for (size_t i = 0; i < names.size(); ++i)
-    html += "<li><i class=\"key c" + std::to_string(i % 8) + (i < dashed.size() && dashed[i] ? " dashed" : "") +
-            "\"></i>" + escaped(names[i]) + "</li>";
+  for (size_t i = 0; i < series.size(); ++i)
+    html += "<li><i class=\"key " + color_class(i, series[i].color) + (series[i].dashed ? " dashed" : "") +
+            "\"></i>" + escaped(series[i].name) + "</li>";
   return html + "</ul>";
+}
+
+std::string legend(const std::vector<std::string>& names) {
+  std::vector<Series> series;
+  for (const auto& name : names) series.push_back({name, {}, false, -1});
+  return legend(series);
 }
 
 std::string figure(const std::string& title, const std::string& svg, const std::string& below) {
@@ -148,11 +160,7 @@ std::string line_chart(const Axes& axes, const std::vector<Series>& series) {
       if (x.takes(px) && y.takes(py)) x.include(px), y.include(py);
   if (x.empty()) return figure(axes.title, "<p class=\"muted\">nothing to draw</p>", "");
   std::string svg = open_svg(kWidth, kHeight, axes.title) + frame(axes, x, y);
-  std::vector<std::string> names;
-  std::vector<bool> dashed;
   for (size_t i = 0; i < series.size(); ++i) {
-    names.push_back(series[i].name);
-    dashed.push_back(series[i].dashed);
     std::string path;
     bool pen_down = false;
     int drawn = 0;
@@ -165,14 +173,15 @@ std::string line_chart(const Axes& axes, const std::vector<Series>& series) {
       pen_down = true;
       ++drawn;
     }
-    const std::string style = "c" + std::to_string(i % 8);
+    const std::string style = color_class(i, series[i].color);
     svg += "<path d=\"" + path + "\" class=\"line " + style + (series[i].dashed ? " dashed" : "") + "\"/>";
     if (drawn <= 24)
       for (const auto& [px, py] : series[i].points)
         if (x.takes(px) && y.takes(py))
-          svg += "<circle cx=\"" + num(x.at(px)) + "\" cy=\"" + num(y.at(py)) + "\" r=\"2\" class=\"dot " + style + "\"/>";
+          svg += "<circle cx=\"" + num(x.at(px)) + "\" cy=\"" + num(y.at(py)) + "\" r=\"2\" class=\"dot " +
+                 style + "\"/>";
   }
-  return figure(axes.title, svg + "</svg>", legend(names, dashed));
+  return figure(axes.title, svg + "</svg>", legend(series));
 }
 
 std::string bar_chart(const std::string& title, const std::vector<std::string>& series,
@@ -185,9 +194,11 @@ std::string bar_chart(const std::string& title, const std::vector<std::string>& 
     for (const auto& bar : group.bars)
       if (bar.value) x.include(*bar.value + bar.deviation), x.include(*bar.value);
   }
-  const double left = std::min(150.0, 14 + 6.2 * static_cast<double>(longest)), right = 56, thick = 9, gap = 8;
+  const double left = std::min(150.0, 14 + 6.2 * static_cast<double>(longest)), right = 56, thick = 9,
+               gap = 8;
   double height = 8;
-  for (const auto& group : groups) height += thick * static_cast<double>(std::max<size_t>(1, group.bars.size())) + gap;
+  for (const auto& group : groups)
+    height += thick * static_cast<double>(std::max<size_t>(1, group.bars.size())) + gap;
   const std::vector<double> marks = x.settle(4);
   x.begin = left, x.end = kWidth - right;
   std::string svg = open_svg(kWidth, height + 20, title);
@@ -206,9 +217,9 @@ std::string bar_chart(const std::string& title, const std::vector<std::string>& 
         continue;
       }
       const double from = std::min(x.at(0), x.at(*bar.value)), to = std::max(x.at(0), x.at(*bar.value));
-      svg += "<rect x=\"" + num(from) + "\" y=\"" + num(y + 0.5) + "\" width=\"" + num(std::max(0.8, to - from)) +
-             "\" height=\"" + num(thick - 1) + "\" class=\"bar c" + std::to_string(i % 8) + (bar.open ? " open" : "") +
-             "\"/>";
+      svg += "<rect x=\"" + num(from) + "\" y=\"" + num(y + 0.5) + "\" width=\"" +
+             num(std::max(0.8, to - from)) + "\" height=\"" + num(thick - 1) + "\" class=\"bar c" +
+             std::to_string(i % 8) + (bar.open ? " open" : "") + "\"/>";
       double end = to;
       if (bar.deviation > 0) {
         const double a = x.at(*bar.value - bar.deviation), b = x.at(*bar.value + bar.deviation);
@@ -222,7 +233,8 @@ std::string bar_chart(const std::string& title, const std::vector<std::string>& 
   return figure(title, svg + "</svg>", legend(series));
 }
 
-std::string scatter_chart(const Axes& axes, const std::vector<std::string>& series, const std::vector<Point>& points) {
+std::string scatter_chart(const Axes& axes, const std::vector<std::string>& series,
+                          const std::vector<Point>& points) {
   Scale x, y;
   x.log = axes.log_x, y.log = axes.log_y;
   for (const auto& p : points)
@@ -233,8 +245,9 @@ std::string scatter_chart(const Axes& axes, const std::vector<std::string>& seri
   for (const auto& p : points) {
     if (!x.takes(p.x) || !y.takes(p.y)) continue;
     const double px = x.at(p.x), py = y.at(p.y);
-    svg += "<circle cx=\"" + num(px) + "\" cy=\"" + num(py) + "\" r=\"4\" class=\"dot c" + std::to_string(p.series % 8) +
-           (p.open ? " open" : "") + "\"><title>" + escaped(p.label) + "</title></circle>";
+    svg += "<circle cx=\"" + num(px) + "\" cy=\"" + num(py) + "\" r=\"4\" class=\"dot c" +
+           std::to_string(p.series % 8) + (p.open ? " open" : "") + "\"><title>" + escaped(p.label) +
+           "</title></circle>";
     const bool crowded = std::any_of(labels.begin(), labels.end(), [&](const auto& other) {
       return std::abs(other.first - px) < 60 && std::abs(other.second - py) < 10;
     });
@@ -263,7 +276,8 @@ std::string radar_chart(const std::string& title, const std::vector<std::string>
     return "<polygon points=\"" + points + "\" class=\"" + style + "\"/>";
   };
   std::string svg = open_svg(kWidth, 270, title);
-  for (double ring : {0.25, 0.5, 0.75, 1.0}) svg += polygon(std::vector<double>(axes.size(), ring), "grid ring");
+  for (double ring : {0.25, 0.5, 0.75, 1.0})
+    svg += polygon(std::vector<double>(axes.size(), ring), "grid ring");
   for (size_t a = 0; a < axes.size(); ++a) {
     const auto [px, py] = at(a, 1);
     svg += line(cx, cy, px, py, "grid");

@@ -7,12 +7,14 @@
 
 namespace windtunnel::results {
 
-/// Charts as inline SVG that follows the page's colours (classes c0, c1, ... of page.css) and width. Each has a <title>.
+/// Charts as inline SVG that follows the page's colours (classes c0, c1, ... of page.css) and width. Each has
+/// a <title>.
 
 struct Series {
   std::string name;
   std::vector<std::pair<double, double>> points;  ///< not finite: a gap
   bool dashed = false;
+  int color = -1;  ///< -1: by position
 };
 struct Axes {
   std::string title, x_label, y_label;
@@ -20,7 +22,8 @@ struct Axes {
 };
 std::string line_chart(const Axes& axes, const std::vector<Series>& series);
 
-/// Horizontal bars in groups: one group per label, one bar per series; deviation as a whisker, text at the end.
+/// Horizontal bars in groups: one group per label, one bar per series; deviation as a whisker, text at the
+/// end.
 struct BarGroup {
   struct Bar {
     std::optional<double> value;
@@ -40,7 +43,8 @@ struct Point {
   int series = 0;
   bool open = false;
 };
-std::string scatter_chart(const Axes& axes, const std::vector<std::string>& series, const std::vector<Point>& points);
+std::string scatter_chart(const Axes& axes, const std::vector<std::string>& series,
+                          const std::vector<Point>& points);
 
 /// Values 0..1 per axis.
 struct RadarShape {

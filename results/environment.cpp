@@ -20,7 +20,8 @@ std::string lookup(const char* file, const std::string& key, char separator) {
   std::ifstream in(file);
   for (std::string line; std::getline(in, line);) {
     const size_t at = line.find(separator);
-    if (at != std::string::npos && core::trim(line.substr(0, at)) == key) return core::trim(line.substr(at + 1));
+    if (at != std::string::npos && core::trim(line.substr(0, at)) == key)
+      return core::trim(line.substr(at + 1));
   }
   return "";
 }

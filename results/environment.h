@@ -18,8 +18,9 @@ struct EnvironmentFacts {
   std::string gpu_driver;
 };
 
-/// The record's block `environment`: CPU model, cores usable, memory, operating system, kernel, architecture, compiler,
-/// build type, and the facts given. A white list: no variable of the process, user, host name, address or path enters.
+/// The record's block `environment`: CPU model, cores usable, memory, operating system, kernel, architecture,
+/// compiler, build type, and the facts given. A white list: no variable of the process, user, host name,
+/// address or path enters.
 core::Json environment_block(const EnvironmentFacts& facts);
 
 }  // namespace windtunnel::results

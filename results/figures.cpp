@@ -42,13 +42,15 @@ void require_consistent(const std::string& origin, const Figures& figures) {
                        core::to_string(figures.spectrum_target.shape));
   }
   if (figures.probes_target.numel() > 0 || figures.probes_prediction.numel() > 0) {
-    require_shape(origin + ": probes/target", figures.probes_target, 3, channels);
-    require_shape(origin + ": probes/prediction", figures.probes_prediction, 3, channels);
-    if (figures.probes_target.shape != figures.probes_prediction.shape ||
-        figures.probes_target.size(0) != static_cast<int64_t>(figures.probe_stations.size()))
+    const core::Shape& shape = figures.probes_target.shape;
+    const bool axes = shape.size() == 2 || (shape.size() == 3 && shape[2] >= 1 && shape[2] <= channels);
+    if (!axes || shape != figures.probes_prediction.shape ||
+        figures.probes_target.numel() != core::numel(shape) ||
+        figures.probes_prediction.numel() != core::numel(shape) ||
+        shape[0] != static_cast<int64_t>(figures.probe_stations.size()))
       throw data_error(origin + ": probes: shapes " + core::to_string(figures.probes_target.shape) + " and " +
                            core::to_string(figures.probes_prediction.shape),
-                       "equal shapes with one entry per station");
+                       "equal shapes (stations,probes[,fields]) with one label per station");
   }
 }
 
@@ -56,7 +58,8 @@ core::TensorView view(const Array& array) {
   return {core::DType::f32, array.shape, reinterpret_cast<const std::byte*>(array.data.data())};
 }
 
-const std::string& metadata(const core::SafetensorsFile& file, const std::string& origin, const std::string& key) {
+const std::string& metadata(const core::SafetensorsFile& file, const std::string& origin,
+                            const std::string& key) {
   const auto it = file.metadata().find(key);
   if (it == file.metadata().end()) throw data_error(origin + ": metadata '" + key + "' is missing", kFormat);
   return it->second;
@@ -83,13 +86,14 @@ void write_figures(const std::filesystem::path& path, const Figures& figures) {
   add("spectrum/error", figures.spectrum_error);
   add("probes/target", figures.probes_target);
   add("probes/prediction", figures.probes_prediction);
-  core::write_safetensors(path, tensors,
-                          {{"format", kFormat},
-                           {"fields", fields.dump()},
-                           {"samples", ids.dump()},
-                           {"probe_stations", Json(figures.probe_stations).dump()},
-                           {"frame_interval_s",
-                            figures.frame_interval_s > 0 ? core::number(figures.frame_interval_s) : std::string()}});
+  core::write_safetensors(
+      path, tensors,
+      {{"format", kFormat},
+       {"fields", fields.dump()},
+       {"samples", ids.dump()},
+       {"probe_stations", Json(figures.probe_stations).dump()},
+       {"frame_interval_s",
+        figures.frame_interval_s > 0 ? core::number(figures.frame_interval_s) : std::string()}});
 }
 
 Figures read_figures(const std::filesystem::path& path) {
@@ -107,8 +111,8 @@ Figures read_figures(const std::filesystem::path& path) {
     for (const auto& field : list("fields")) figures.fields.push_back({field.at("name"), field.at("unit")});
     for (const auto& id : list("samples")) {
       const std::string prefix = "sample" + std::to_string(figures.samples.size()) + "/";
-      figures.samples.push_back(
-          {id, file.floats(prefix + "input"), file.floats(prefix + "target"), file.floats(prefix + "prediction")});
+      figures.samples.push_back({id, file.floats(prefix + "input"), file.floats(prefix + "target"),
+                                 file.floats(prefix + "prediction")});
     }
     for (const auto& station : list("probe_stations")) figures.probe_stations.push_back(station);
   } catch (const Json::exception&) {

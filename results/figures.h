@@ -11,10 +11,11 @@ namespace windtunnel::results {
 /// Raw arrays behind a report's pictures, kept in the run folder as figures.safetensors:
 ///   sample<k>/input, sample<k>/target, sample<k>/prediction   (T,H,W,C), physical units, k = 0,1,...
 ///   spectrum/target, spectrum/error                           (bins,C), one value per radial bin, optional
-///   probes/target, probes/prediction                          (stations,probes,C), time-mean profiles, optional
-/// and text metadata: format "windtunnel-figures/1", fields (JSON list of {name, unit}, one per channel), samples (JSON
-/// list of sample ids), probe_stations (JSON list of labels, "1 D"), frame_interval_s (number or ""). Opened by the
-/// Python package safetensors.
+///   probes/target, probes/prediction                          (stations,probes,C), time-mean profiles,
+///   optional
+/// and text metadata: format "windtunnel-figures/1", fields (JSON list of {name, unit}, one per channel),
+/// samples (JSON list of sample ids), probe_stations (JSON list of labels, "1 D"), frame_interval_s (number
+/// or ""). Opened by the Python package safetensors.
 struct Figures {
   struct Field {
     std::string name, unit;

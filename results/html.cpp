@@ -14,12 +14,23 @@ std::string escaped(std::string_view text) {
   out.reserve(text.size());
   for (char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -38,8 +49,8 @@ std::string html_page(const std::string& title, const std::string& body, const s
       "<meta name=\"color-scheme\" content=\"light dark\">\n"
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
       "script-src 'unsafe-inline'; img-src data:\">\n<title>" +
-      escaped(title) + "</title>\n<style>\n" + asset("page.css") + "</style>\n</head>\n<body>\n<main>\n" + body +
-      "</main>\n";
+      escaped(title) + "</title>\n<style>\n" + asset("page.css") + "</style>\n</head>\n<body>\n<main>\n" +
+      body + "</main>\n";
   if (!scripts.empty())
     for (const auto& name : core::split(scripts, ',')) page += "<script>\n" + asset(name) + "</script>\n";
   return page + "</body>\n</html>\n";
@@ -52,7 +63,8 @@ std::string json_island(const std::string& id, const core::Json& value) {
 }
 
 std::string synthetic_mark(const std::string& label) {
-  return "<p class=\"synthetic\" role=\"note\"><strong>Synthetic data</strong> No instrument measured these data. " +
+  return "<p class=\"synthetic\" role=\"note\"><strong>Synthetic data</strong> No instrument measured these "
+         "data. " +
          escaped(label) + "</p>\n";
 }
 

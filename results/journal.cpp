@@ -25,10 +25,11 @@ template <class Visit>
 void for_each_line(const std::string& text, const std::string& origin, Visit visit) {
   size_t begin = 0, number = 1;
   for (size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1, ++number) {
-    const Json line =
-        core::parse_json(std::string_view(text).substr(begin, end - begin), origin + ":" + std::to_string(number));
+    const Json line = core::parse_json(std::string_view(text).substr(begin, end - begin),
+                                       origin + ":" + std::to_string(number));
     if (!line.is_object() || !line.contains("event"))
-      throw data_error(origin + ":" + std::to_string(number) + ": not an event", "an object with the key 'event'");
+      throw data_error(origin + ":" + std::to_string(number) + ": not an event",
+                       "an object with the key 'event'");
     if (!visit(line, begin)) return;
   }
 }
@@ -57,7 +58,7 @@ void Journal::append(const std::string& event, Json fields) {
   fields["event"] = event;
   fields["time"] = utc_now();
   const std::string line = core::canonical(fields) + "\n";
-  struct stat before{};
+  struct stat before {};
   ::fstat(fd_, &before);
   ssize_t written;
   do written = ::write(fd_, line.data(), line.size());
@@ -78,8 +79,8 @@ void Journal::update(const std::string& stage, int64_t update, double loss, doub
                     {"learning_rate", finite_or_null(learning_rate)}});
 }
 
-void Journal::validation(const std::string& stage, int64_t update, const std::map<std::string, double>& metrics,
-                         bool best) {
+void Journal::validation(const std::string& stage, int64_t update,
+                         const std::map<std::string, double>& metrics, bool best) {
   Json values = Json::object();
   for (const auto& [id, value] : metrics) values[id] = finite_or_null(value);
   append("validation", {{"stage", stage}, {"update", update}, {"metrics", values}, {"best", best}});

@@ -17,8 +17,8 @@ namespace windtunnel::results {
 ///   {"event":"validation", "stage":S, "update":N, "metrics":{id: number}, "best":bool, "time":UTC}
 ///   {"event":"checkpoint", "stage":S, "update":N, "time":UTC}
 ///   {"event":"test"|"finish", ..., "time":UTC}
-/// S names a training stage ("pretrain", "train"); N counts updates of the stage from 1. A number that is not finite is
-/// written as null. A kill can leave one torn last line: opening the journal drops it.
+/// S names a training stage ("pretrain", "train"); N counts updates of the stage from 1. A number that is not
+/// finite is written as null. A kill can leave one torn last line: opening the journal drops it.
 class Journal {
  public:
   explicit Journal(std::filesystem::path path);
@@ -26,14 +26,17 @@ class Journal {
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
-  /// Appends `fields` with "event" and "time"; one write call, so a line is whole unless the process dies within it.
+  /// Appends `fields` with "event" and "time"; one write call, so a line is whole unless the process dies
+  /// within it.
   void append(const std::string& event, core::Json fields = core::Json::object());
   void update(const std::string& stage, int64_t update, double loss, double learning_rate);
-  void validation(const std::string& stage, int64_t update, const std::map<std::string, double>& metrics, bool best);
+  void validation(const std::string& stage, int64_t update, const std::map<std::string, double>& metrics,
+                  bool best);
   void checkpoint(const std::string& stage, int64_t update);
 
-  /// Cuts the file after the state "update N of stage S is done": the first line of a later update or stage, and all
-  /// that follows, goes. Call it on resume before the updates are run again. (S, 0): before the stage.
+  /// Cuts the file after the state "update N of stage S is done": the first line of a later update or stage,
+  /// and all that follows, goes. Call it on resume before the updates are run again. (S, 0): before the
+  /// stage.
   void rewind(const std::string& stage, int64_t update);
 
   const std::filesystem::path& path() const { return path_; }
@@ -56,7 +59,8 @@ struct Curves {
 };
 std::vector<Curves> curves(const std::vector<core::Json>& journal);
 
-/// SHA-256 over the update and validation lines without times: equal for equal training, however often resumed.
+/// SHA-256 over the update and validation lines without times: equal for equal training, however often
+/// resumed.
 std::string curve_sha256(const std::vector<core::Json>& journal);
 
 }  // namespace windtunnel::results

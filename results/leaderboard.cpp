@@ -54,7 +54,8 @@ std::vector<RecordFile> without_repetitions(std::vector<RecordFile> records) {
   std::map<std::string, size_t> newest;
   for (size_t i = 0; i < records.size(); ++i) {
     const auto [it, fresh] = newest.emplace(run_key(records[i].record), i);
-    if (!fresh && records[it->second].record.at("created_utc") < records[i].record.at("created_utc")) it->second = i;
+    if (!fresh && records[it->second].record.at("created_utc") < records[i].record.at("created_utc"))
+      it->second = i;
   }
   std::vector<RecordFile> kept;
   for (size_t i = 0; i < records.size(); ++i)
@@ -68,6 +69,7 @@ View view_of(const Json& record, const std::string& subset, int64_t rounds) {
   const Json& dataset = record.at("dataset");
   View view;
   view.scenario = task.at("scenario");
+  view.title = scenario_label_of(record);
   view.dataset = dataset.at("id");
   const std::string revision = text_or_empty(dataset, "revision");
   if (!revision.empty() && view.dataset.find(revision) == std::string::npos) view.dataset += " " + revision;
@@ -123,9 +125,11 @@ Row finished(Collected& collected) {
 }
 
 /// Collects the entries of one record that belong to the view.
-void collect(Collected& into, const Json& record, const View& view, std::map<std::string, std::string>& units) {
+void collect(Collected& into, const Json& record, const View& view,
+             std::map<std::string, std::string>& units) {
   const auto wanted = [&](const Json& entry) {
-    return entry.at("field") == "all" && entry.at("subset") == view.subset && entry.at("rounds") == view.rounds;
+    return entry.at("field") == "all" && entry.at("subset") == view.subset &&
+           entry.at("rounds") == view.rounds;
   };
   for (const auto& entry : record.at("metrics")) {
     if (!wanted(entry)) continue;
@@ -138,7 +142,8 @@ void collect(Collected& into, const Json& record, const View& view, std::map<std
   }
   if (record.at("baselines").contains("persistence"))
     for (const auto& entry : record.at("baselines").at("persistence"))
-      if (wanted(entry) && entry.at("value").is_number()) into.persistence[entry.at("id")].push_back(entry.at("value"));
+      if (wanted(entry) && entry.at("value").is_number())
+        into.persistence[entry.at("id")].push_back(entry.at("value"));
 }
 
 /// Rows of one label get their preset, then a number, appended.
@@ -172,7 +177,8 @@ void sort_rows(std::vector<Row>& rows) {
 
 /// Skill where a record brought no persistence forecast but the view has its row.
 void add_skill_from_rows(View& view) {
-  const auto it = std::find_if(view.rows.begin(), view.rows.end(), [](const Row& r) { return r.model == "persistence"; });
+  const auto it =
+      std::find_if(view.rows.begin(), view.rows.end(), [](const Row& r) { return r.model == "persistence"; });
   if (it == view.rows.end()) return;
   const auto reference = it->metrics;
   for (auto& row : view.rows)
@@ -192,11 +198,16 @@ void spread_untrained(std::vector<View>& views) {
     for (const auto& row : view.rows)
       if (!row.trained) untrained.emplace_back(view.group(), row);
   }
-  std::erase_if(views, [&](const View& v) { return v.setting == "inference" && groups_with_training.count(v.group()); });
+  std::erase_if(views, [&](const View& v) {
+    return v.setting == "inference" && groups_with_training.count(v.group());
+  });
   for (auto& view : views)
     for (const auto& [group, row] : untrained) {
-      const auto same = [&, &r = row](const Row& other) { return other.model == r.model && other.preset == r.preset; };
-      if (group == view.group() && std::none_of(view.rows.begin(), view.rows.end(), same)) view.rows.push_back(row);
+      const auto same = [&, &r = row](const Row& other) {
+        return other.model == r.model && other.preset == r.preset;
+      };
+      if (group == view.group() && std::none_of(view.rows.begin(), view.rows.end(), same))
+        view.rows.push_back(row);
     }
 }
 
@@ -206,27 +217,31 @@ void add_published(Leaderboard& board) {
     bool placed = false;
     for (auto& view : board.views)
       if (view.protocol == "published" && view.synthetic.empty() && view.scenario == reference.scenario &&
-          view.setting == reference.setting && view.rounds == reference.rounds && view.subset == reference.subset) {
+          view.setting == reference.setting && view.rounds == reference.rounds &&
+          view.subset == reference.subset) {
         view.published.insert(view.published.end(), reference.published.begin(), reference.published.end());
         placed = true;
       }
     if (!placed) own.push_back(std::move(reference));
   }
-  board.views.insert(board.views.end(), std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
+  board.views.insert(board.views.end(), std::make_move_iterator(own.begin()),
+                     std::make_move_iterator(own.end()));
 }
 
 }  // namespace
 
 std::string View::group() const {
-  return core::join({scenario, dataset, data_hash, protocol, protocol_hash, subset, std::to_string(rounds), synthetic},
-                    "\n");
+  return core::join(
+      {scenario, dataset, data_hash, protocol, protocol_hash, subset, std::to_string(rounds), synthetic},
+      "\n");
 }
 
 std::vector<RecordFile> find_records(const fs::path& folder, std::vector<std::string>* skipped) {
   if (!fs::is_directory(folder))
     throw data_error("no folder " + folder.string(), "a folder with run folders or records");
   std::vector<fs::path> paths;
-  for (const auto& entry : fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied)) {
+  for (const auto& entry :
+       fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied)) {
     const fs::path& path = entry.path();
     if (path.extension() == ".json" && (path.filename() == "record.json" || is_id(path.stem().string())) &&
         entry.is_regular_file())
@@ -240,14 +255,16 @@ std::vector<RecordFile> find_records(const fs::path& folder, std::vector<std::st
       Json record = read_record(path);
       for (const auto& id : record.at("supersedes")) replaced.insert(id);
       if (seen.insert(record.at("record_id")).second)
-        records.push_back({path, std::move(record), fs::exists(path.parent_path() / "report.html") &&
-                                                        path.filename() == "record.json"});
+        records.push_back(
+            {path, std::move(record),
+             fs::exists(path.parent_path() / "report.html") && path.filename() == "record.json"});
     } catch (const Error& error) {
       if (!skipped) throw;
       skipped->push_back(error.found());
     }
   }
-  std::erase_if(records, [&](const RecordFile& file) { return replaced.count(file.record.at("record_id")) != 0; });
+  std::erase_if(records,
+                [&](const RecordFile& file) { return replaced.count(file.record.at("record_id")) != 0; });
   return records;
 }
 
@@ -272,14 +289,15 @@ Leaderboard make_leaderboard(std::vector<RecordFile> records, bool with_publishe
       }
       Collected& row = collected[at->second][row_key(record)];
       row.row.model = model.at("name");
-      row.row.label = model.value("label", row.row.model);
+      row.row.label = model_label_of(record);
       row.row.preset = text_or_empty(model, "preset");
       row.row.parameters = model.at("parameters");
       row.row.trained = model.at("trainable");
       row.row.records.push_back(i);
       row.row.failed += record.at("status").at("state") != "complete";
       const Json& measured = record.at("training").at("measured");
-      if (measured.contains("wall_s") && measured.at("wall_s").is_number()) row.seconds.push_back(measured.at("wall_s"));
+      if (measured.contains("wall_s") && measured.at("wall_s").is_number())
+        row.seconds.push_back(measured.at("wall_s"));
       collect(row, record, view, board.views[at->second].units);
     }
   }
@@ -295,8 +313,9 @@ Leaderboard make_leaderboard(std::vector<RecordFile> records, bool with_publishe
 
   std::stable_sort(board.views.begin(), board.views.end(), [](const View& a, const View& b) {
     const auto key = [](const View& v) {
-      return std::tuple(v.rows.empty(), scenario_order(v.scenario), v.scenario, v.dataset, v.data_hash, v.protocol,
-                        v.protocol_hash, v.subset != "all", v.subset, v.rounds, setting_order(v.setting), v.setting);
+      return std::tuple(v.rows.empty(), scenario_order(v.scenario), v.scenario, v.dataset, v.data_hash,
+                        v.protocol, v.protocol_hash, v.subset != "all", v.subset, v.rounds,
+                        setting_order(v.setting), v.setting);
     };
     return key(a) < key(b);
   });

@@ -19,15 +19,16 @@ struct RecordFile {
   bool has_report = false;  ///< report.html lies beside it
 };
 
-/// Every record under a folder (files record.json and <64 hex digits>.json), sorted by path, without the ones that
-/// another record supersedes. A bad file is an error, or with `skipped` is listed there with the reason.
-std::vector<RecordFile> find_records(const std::filesystem::path& folder, std::vector<std::string>* skipped = nullptr);
+/// Every record under a folder (files record.json and <64 hex digits>.json), sorted by path, without the ones
+/// that another record supersedes. A bad file is an error, or with `skipped` is listed there with the reason.
+std::vector<RecordFile> find_records(const std::filesystem::path& folder,
+                                     std::vector<std::string>* skipped = nullptr);
 
 /// Scores of one metric over the seeds of a row.
 struct Aggregate {
-  int64_t n = 0;        ///< seeds with a finite value
+  int64_t n = 0;  ///< seeds with a finite value
   double mean = 0;
-  double deviation = 0; ///< sample standard deviation (divisor n-1); 0 for n = 1
+  double deviation = 0;  ///< sample standard deviation (divisor n-1); 0 for n = 1
 };
 
 /// A known defect of a published figure.
@@ -52,11 +53,12 @@ struct Row {
   std::vector<Flag> flags;
 };
 
-/// Rows that may be compared: same scenario, data, protocol, subset, rounds and setting. `rows` are runs and are ranked
-/// among themselves; `published` are figures of papers, ranked among themselves and never with runs; they stand beside
-/// runs only where protocol is "published" and the data are measured, else in views of their own.
+/// Rows that may be compared: same scenario, data, protocol, subset, rounds and setting. `rows` are runs and
+/// are ranked among themselves; `published` are figures of papers, ranked among themselves and never with
+/// runs; they stand beside runs only where protocol is "published" and the data are measured, else in views
+/// of their own.
 struct View {
-  std::string scenario, dataset, protocol, subset, setting;
+  std::string scenario, title, dataset, protocol, subset, setting;  ///< `title`: the scenario's shown name
   std::string data_hash, protocol_hash;
   int64_t rounds = 1;
   std::string synthetic;  ///< how the data were made; empty: measured
@@ -85,11 +87,12 @@ std::vector<View> published_views(std::vector<std::string>* notes = nullptr);
 std::vector<int64_t> ranks(const std::vector<std::optional<double>>& values, bool higher_is_better);
 
 /// Bar lengths: (max-v)/(max-min), or (v-min)/(max-min) where higher is better; 1 if max = min.
-std::vector<std::optional<double>> bars(const std::vector<std::optional<double>>& values, bool higher_is_better);
+std::vector<std::optional<double>> bars(const std::vector<std::optional<double>>& values,
+                                        bool higher_is_better);
 
-/// Radar of a view over the axes of assets/catalogue.yaml (correlation, accuracy, physics, update efficiency, parameter
-/// efficiency); each the mean of the bars of its metrics. A metric needs two values, an axis one metric, the chart
-/// three axes; rows without every axis are left out; best mean first.
+/// Radar of a view over the axes of assets/catalogue.yaml (correlation, accuracy, physics, update efficiency,
+/// parameter efficiency); each the mean of the bars of its metrics. A metric needs two values, an axis one
+/// metric, the chart three axes; rows without every axis are left out; best mean first.
 struct Radar {
   std::vector<std::string> axes;
   struct Shape {
@@ -107,16 +110,18 @@ std::string leaderboard_csv(const Leaderboard& board);
 core::Json leaderboard_json(const Leaderboard& board);
 std::string leaderboard_markdown(const Leaderboard& board);
 /// For the terminal: one table per scenario, models x settings for each of the given metrics.
-std::string leaderboard_text(const Leaderboard& board, const std::vector<std::string>& metrics = {"rel_l2", "rmse"});
+std::string leaderboard_text(const Leaderboard& board,
+                             const std::vector<std::string>& metrics = {"rel_l2", "rmse"});
 
 struct LeaderboardOptions {
   std::string title = "Windtunnel leaderboard";
   bool published = true;  ///< add the figures of the papers
 };
 
-/// Writes SITE/index.html, leaderboard.csv, .json, .md, records/<id>.json and reports/<id>.html from the records under
-/// `folder`; returns the page's path.
-std::filesystem::path build_leaderboard(const std::filesystem::path& folder, const std::filesystem::path& site,
+/// Writes SITE/index.html, leaderboard.csv, .json, .md, records/<id>.json and reports/<id>.html from the
+/// records under `folder`; returns the page's path.
+std::filesystem::path build_leaderboard(const std::filesystem::path& folder,
+                                        const std::filesystem::path& site,
                                         const LeaderboardOptions& options = {});
 
 }  // namespace windtunnel::results

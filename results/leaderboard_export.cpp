@@ -32,10 +32,13 @@ Json rows_json(const Leaderboard& board, const std::vector<Row>& rows) {
     Json metrics = Json::object();
     for (const auto& [metric, column] : columns)
       if (column[r].value)
-        metrics[metric.id] = {{"mean", *column[r].value}, {"deviation", column[r].deviation}, {"n", column[r].n},
-                              {"rank", column[r].rank},   {"bar", column[r].bar},
-                              {"text", cell_text(metric, column[r])}};
-    Json entry = {{"model", row.model}, {"label", row.label}, {"trained", row.trained}, {"metrics", metrics},
+        metrics[metric.id] = {{"mean", *column[r].value}, {"deviation", column[r].deviation},
+                              {"n", column[r].n},         {"rank", column[r].rank},
+                              {"bar", column[r].bar},     {"text", cell_text(metric, column[r])}};
+    Json entry = {{"model", row.model},
+                  {"label", row.label},
+                  {"trained", row.trained},
+                  {"metrics", metrics},
                   {"skill", row.skill.empty() ? Json::object() : Json(row.skill)},
                   {"records", record_ids(board, row)}};
     if (row.parameters > 0) entry["parameters"] = row.parameters;
@@ -43,21 +46,23 @@ Json rows_json(const Leaderboard& board, const std::vector<Row>& rows) {
     if (row.failed > 0) entry["failed"] = row.failed;
     if (!row.reasons.empty()) entry["missing"] = row.reasons;
     if (!row.source.empty()) entry["source"] = row.source;
-    for (const auto& flag : row.flags) entry["flags"].push_back({{"metrics", flag.metrics}, {"reason", flag.reason}});
+    for (const auto& flag : row.flags)
+      entry["flags"].push_back({{"metrics", flag.metrics}, {"reason", flag.reason}});
     list.push_back(std::move(entry));
   }
   return list;
 }
 
 std::string view_title(const View& view) {
-  return scenario_label(view.scenario) + ", " + setting_label(view.setting) + " (protocol " + view.protocol + ", " +
-         std::to_string(view.rounds) + (view.rounds == 1 ? " round" : " rounds") + ", test windows " + view.subset +
-         ", data " + view.dataset + ")";
+  return view.title + ", " + setting_label(view.setting) + " (protocol " + view.protocol +
+         ", " + std::to_string(view.rounds) + (view.rounds == 1 ? " round" : " rounds") + ", test windows " +
+         view.subset + ", data " + view.dataset + ")";
 }
 
 /// Characters on the screen of UTF-8 text.
 size_t width(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
 std::string padded(const std::string& text, size_t columns, bool left) {
@@ -70,21 +75,34 @@ std::string padded(const std::string& text, size_t columns, bool left) {
 Json leaderboard_json(const Leaderboard& board) {
   Json metrics = Json::array(), views = Json::array();
   for (const auto& metric : board.metrics)
-    metrics.push_back({{"id", metric.id}, {"label", metric.label}, {"formula", metric.formula},
+    metrics.push_back({{"id", metric.id},
+                       {"label", metric.label},
+                       {"formula", metric.formula},
                        {"higher_is_better", metric.higher_is_better}});
   for (const auto& view : board.views)
-    views.push_back({{"scenario", view.scenario}, {"dataset", view.dataset}, {"data_hash", view.data_hash},
-                     {"protocol", view.protocol}, {"protocol_hash", view.protocol_hash}, {"subset", view.subset},
-                     {"rounds", view.rounds}, {"setting", view.setting}, {"synthetic", view.synthetic},
+    views.push_back({{"scenario", view.scenario},
+                     {"dataset", view.dataset},
+                     {"data_hash", view.data_hash},
+                     {"protocol", view.protocol},
+                     {"protocol_hash", view.protocol_hash},
+                     {"subset", view.subset},
+                     {"rounds", view.rounds},
+                     {"setting", view.setting},
+                     {"synthetic", view.synthetic},
                      {"units", view.units.empty() ? Json::object() : Json(view.units)},
-                     {"rows", rows_json(board, view.rows)}, {"published", rows_json(board, view.published)}});
-  return {{"schema", "windtunnel-leaderboard/1.0"}, {"updated", board.updated}, {"metrics", metrics},
-          {"views", views}, {"notes", board.notes}};
+                     {"rows", rows_json(board, view.rows)},
+                     {"published", rows_json(board, view.published)}});
+  return {{"schema", "windtunnel-leaderboard/1.0"},
+          {"updated", board.updated},
+          {"metrics", metrics},
+          {"views", views},
+          {"notes", board.notes}};
 }
 
 std::string leaderboard_csv(const Leaderboard& board) {
   std::string text =
-      "scenario,dataset,protocol,subset,rounds,setting,synthetic,kind,model,label,parameters,metric,unit,higher_is_better,"
+      "scenario,dataset,protocol,subset,rounds,setting,synthetic,kind,model,label,parameters,metric,unit,"
+      "higher_is_better,"
       "mean,deviation,n,rank,bar,skill,records,source,flags\n";
   for (const auto& view : board.views)
     for (const bool published : {false, true}) {
@@ -95,15 +113,29 @@ std::string leaderboard_csv(const Leaderboard& board) {
           const Row& row = rows[r];
           const auto unit = view.units.find(metric.id);
           const auto skill = row.skill.find(metric.id);
-          std::vector<std::string> line = {
-              view.scenario, view.dataset, view.protocol, view.subset, std::to_string(view.rounds), view.setting,
-              view.synthetic, published ? "published" : "run", row.model, row.label,
-              row.parameters > 0 ? core::number(row.parameters) : "", metric.id,
-              unit == view.units.end() ? "" : unit->second, metric.higher_is_better ? "true" : "false",
-              core::number(*column[r].value), core::number(column[r].deviation), std::to_string(column[r].n),
-              std::to_string(column[r].rank), core::number(column[r].bar),
-              skill == row.skill.end() ? "" : core::number(skill->second), core::join(record_ids(board, row), " "),
-              row.source, flag_text(row)};
+          std::vector<std::string> line = {view.scenario,
+                                           view.dataset,
+                                           view.protocol,
+                                           view.subset,
+                                           std::to_string(view.rounds),
+                                           view.setting,
+                                           view.synthetic,
+                                           published ? "published" : "run",
+                                           row.model,
+                                           row.label,
+                                           row.parameters > 0 ? core::number(row.parameters) : "",
+                                           metric.id,
+                                           unit == view.units.end() ? "" : unit->second,
+                                           metric.higher_is_better ? "true" : "false",
+                                           core::number(*column[r].value),
+                                           core::number(column[r].deviation),
+                                           std::to_string(column[r].n),
+                                           std::to_string(column[r].rank),
+                                           core::number(column[r].bar),
+                                           skill == row.skill.end() ? "" : core::number(skill->second),
+                                           core::join(record_ids(board, row), " "),
+                                           row.source,
+                                           flag_text(row)};
           for (auto& cell : line) cell = csv_cell(cell);
           text += core::join(line, ",") + "\n";
         }
@@ -125,13 +157,14 @@ std::string leaderboard_markdown(const Leaderboard& board) {
       for (const auto& [metric, unused] : columns) {
         if (!is_headline(metric.id)) continue;
         const std::string unit = shown_unit(view, metric.id);
-        text += " " + metric.label + (unit.empty() ? "" : " [" + unit + "]") + (metric.higher_is_better ? " ↑" : " ↓") + " |";
+        text += " " + metric.label + (unit.empty() ? "" : " [" + unit + "]") +
+                (metric.higher_is_better ? " ↑" : " ↓") + " |";
         rule += "---:|";
       }
       text += rule + "\n";
       for (size_t r = 0; r < rows.size(); ++r) {
-        text += "| " + rows[r].label + (published ? " (published)" : "") + (rows[r].flags.empty() ? "" : " †") + " | " +
-                format_count(rows[r].parameters) + " |";
+        text += "| " + rows[r].label + (published ? " (published)" : "") +
+                (rows[r].flags.empty() ? "" : " †") + " | " + format_count(rows[r].parameters) + " |";
         for (const auto& [metric, column] : columns) {
           if (!is_headline(metric.id)) continue;
           const std::string shown = cell_text(metric, column[r]);
@@ -142,7 +175,8 @@ std::string leaderboard_markdown(const Leaderboard& board) {
       std::set<std::string> flags;
       for (const auto& row : rows)
         for (const auto& flag : row.flags)
-          flags.insert("† " + row.label + ": " + (flag.metrics.empty() ? "" : core::join(flag.metrics, ", ") + ": ") + flag.reason);
+          flags.insert("† " + row.label + ": " +
+                       (flag.metrics.empty() ? "" : core::join(flag.metrics, ", ") + ": ") + flag.reason);
       for (const auto& flag : flags) text += "\n" + flag + "\n";
     }
   return text;
@@ -157,9 +191,9 @@ std::string leaderboard_text(const Leaderboard& board, const std::vector<std::st
                                   board.views.begin() + static_cast<std::ptrdiff_t>(last));
     first = last;
     if (group[0].rows.empty()) continue;  // figures of papers are for the page
-    text += scenario_label(group[0].scenario) + ", protocol " + group[0].protocol + ", " +
-            std::to_string(group[0].rounds) + (group[0].rounds == 1 ? " round" : " rounds") + ", test windows " +
-            group[0].subset + "\n";
+    text += group[0].title + ", protocol " + group[0].protocol + ", " +
+            std::to_string(group[0].rounds) + (group[0].rounds == 1 ? " round" : " rounds") +
+            ", test windows " + group[0].subset + "\n";
     if (!group[0].synthetic.empty()) text += "SYNTHETIC DATA: " + group[0].synthetic + "\n";
     std::vector<std::string> labels;
     for (const auto& view : group)
@@ -176,7 +210,8 @@ std::string leaderboard_text(const Leaderboard& board, const std::vector<std::st
           for (size_t i = 0; i < labels.size(); ++i) {
             std::string shown = "–";
             for (size_t r = 0; r < view.rows.size(); ++r)
-              if (view.rows[r].label == labels[i]) shown = cell_text(metric, column[r]) + (column[r].rank == 1 ? " *" : "  ");
+              if (view.rows[r].label == labels[i])
+                shown = cell_text(metric, column[r]) + (column[r].rank == 1 ? " *" : "  ");
             lines[i].push_back(shown);
           }
         }

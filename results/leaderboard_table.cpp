@@ -24,21 +24,25 @@ std::string header(const std::string& label, const std::string& below, bool high
 
 std::string metric_header(const View& view, const MetricInfo& metric) {
   const std::string unit = shown_unit(view, metric.id);
-  return header(metric.label, (metric.higher_is_better ? "higher" : "lower") + (unit.empty() ? "" : ", " + unit),
+  return header(metric.label,
+                (metric.higher_is_better ? "higher" : "lower") + (unit.empty() ? "" : ", " + unit),
                 metric.higher_is_better, metric.id);
 }
 
 std::string metric_cell(const MetricInfo& metric, const Cell& cell, const std::string& reason,
                         const std::string& marks = "") {
   if (!cell.value) {
-    const std::string shown = reason.empty() ? "–" : reason == "nan" || reason == "inf" || reason == "-inf" ? reason : "n/a";
-    return "<td class=\"none\"" + (reason.empty() ? "" : " title=\"" + escaped(reason) + "\"") + ">" + escaped(shown) +
-           "</td>";
+    const std::string shown = reason.empty()                                           ? "–"
+                              : reason == "nan" || reason == "inf" || reason == "-inf" ? reason
+                                                                                       : "n/a";
+    return "<td class=\"none\"" + (reason.empty() ? "" : " title=\"" + escaped(reason) + "\"") + ">" +
+           escaped(shown) + "</td>";
   }
-  std::string html = "<td class=\"v" + std::string(cell.rank == 1 ? " best" : "") + "\" data-v=\"" +
-                     core::number(*cell.value) + "\" data-rank=\"" + std::to_string(cell.rank) + "\" style=\"--b:" +
-                     core::number(static_cast<double>(static_cast<int>(cell.bar * 1000 + 0.5)) / 1000) + "\">" +
-                     format_value(metric, *cell.value);
+  std::string html =
+      "<td class=\"v" + std::string(cell.rank == 1 ? " best" : "") + "\" data-v=\"" +
+      core::number(*cell.value) + "\" data-rank=\"" + std::to_string(cell.rank) +
+      "\" style=\"--b:" + core::number(static_cast<double>(static_cast<int>(cell.bar * 1000 + 0.5)) / 1000) +
+      "\">" + format_value(metric, *cell.value);
   if (cell.n > 1) html += "<small>± " + format_value(metric, cell.deviation) + "</small>";
   return html + marks + "</td>";
 }
@@ -50,16 +54,16 @@ std::string plain_cell(double value, const std::string& shown) {
 
 /// The first column: rank in the first metric, name, marks.
 std::string name_cell(const Row& row, int64_t rank) {
-  std::string html = "<th scope=\"row\"><span class=\"rank muted\">" + (rank > 0 ? std::to_string(rank) : "–") +
-                     "</span>&ensp;" + escaped(row.label);
+  std::string html = "<th scope=\"row\"><span class=\"rank muted\">" +
+                     (rank > 0 ? std::to_string(rank) : "–") + "</span>&ensp;" + escaped(row.label);
   if (!row.trained) html += " <small>no training</small>";
   if (row.failed > 0) html += " <span class=\"chip warn\">" + std::to_string(row.failed) + " failed</span>";
   return html + "</th>";
 }
 
 std::string open_row(const Row& row) {
-  return std::string("<tr") + (row.trained ? "" : " class=\"untrained\"") + " data-model=\"" + escaped(row.label) + " " +
-         escaped(row.model) + "\">";
+  return std::string("<tr") + (row.trained ? "" : " class=\"untrained\"") + " data-model=\"" +
+         escaped(row.label) + " " + escaped(row.model) + "\">";
 }
 
 std::string record_cell(const Leaderboard& board, const Row& row) {
@@ -73,7 +77,8 @@ std::string record_cell(const Leaderboard& board, const Row& row) {
     links.push_back(link);
     if (command.empty()) command = file.record.at("command");
   }
-  return "<td class=\"l\">" + core::join(links, "<br>") + "</td><td class=\"l\"><details class=\"repeat\"><summary>command</summary><code>" +
+  return "<td class=\"l\">" + core::join(links, "<br>") +
+         "</td><td class=\"l\"><details class=\"repeat\"><summary>command</summary><code>" +
          escaped(command) + "</code></details></td>";
 }
 
@@ -90,15 +95,16 @@ std::string open_scroll(const std::string& label) {
 }
 
 std::string view_name(const View& view) {
-  return scenario_label(view.scenario) + ", " + setting_label(view.setting) + ", " + view.protocol;
+  return view.title + ", " + setting_label(view.setting) + ", " + view.protocol;
 }
 
 std::string other_metrics(const View& view, const MetricCells& columns, const std::vector<Row>& rows) {
-  if (std::all_of(columns.begin(), columns.end(), [](const auto& c) { return is_headline(c.first.id); })) return "";
+  if (std::all_of(columns.begin(), columns.end(), [](const auto& c) { return is_headline(c.first.id); }))
+    return "";
   std::string html = "<details class=\"all\"><summary>Other metrics</summary>" +
-                     open_scroll(view_name(view) + ", other metrics") + "<table class=\"sortable\"><thead><tr>" +
-                     header("Model", "", false, "", true) + metric_columns(view, columns, false) +
-                     "</tr></thead><tbody>\n";
+                     open_scroll(view_name(view) + ", other metrics") +
+                     "<table class=\"sortable\"><thead><tr>" + header("Model", "", false, "", true) +
+                     metric_columns(view, columns, false) + "</tr></thead><tbody>\n";
   for (size_t r = 0; r < rows.size(); ++r) {
     html += open_row(rows[r]) + name_cell(rows[r], static_cast<int64_t>(r) + 1);
     for (const auto& [metric, list] : columns) {
@@ -166,7 +172,8 @@ std::string run_table(const Leaderboard& board, const View& view) {
                      header("Model", "", false, "", true) + header("Params", "", false) +
                      metric_columns(view, columns, true) + header("Skill", info.label, true) +
                      header("Seeds", "", true) + header("Training", "time", false) +
-                     "<th scope=\"col\" class=\"l\">Record</th><th scope=\"col\" class=\"l\">Repeat</th></tr></thead><tbody>\n";
+                     "<th scope=\"col\" class=\"l\">Record</th><th scope=\"col\" "
+                     "class=\"l\">Repeat</th></tr></thead><tbody>\n";
   for (size_t r = 0; r < view.rows.size(); ++r) {
     const Row& row = view.rows[r];
     int64_t rank = 0;
@@ -182,10 +189,11 @@ std::string run_table(const Leaderboard& board, const View& view) {
     if (skill == row.skill.end())
       html += "<td class=\"none\">–</td>";
     else
-      html += "<td data-v=\"" + core::number(skill->second) + "\">" + format_value(metric_info("skill"), skill->second) +
-              "</td>";
+      html += "<td data-v=\"" + core::number(skill->second) + "\">" +
+              format_value(metric_info("skill"), skill->second) + "</td>";
     html += plain_cell(static_cast<double>(row.records.size()), std::to_string(row.records.size())) +
-            plain_cell(row.train_seconds, format_seconds(row.train_seconds)) + record_cell(board, row) + "</tr>\n";
+            plain_cell(row.train_seconds, format_seconds(row.train_seconds)) + record_cell(board, row) +
+            "</tr>\n";
   }
   return html + "</tbody></table></div>\n" + other_metrics(view, columns, view.rows);
 }
@@ -201,8 +209,8 @@ std::string published_table(const Leaderboard& board, const View& view) {
            std::string(1, static_cast<char>('a' + (it - notes.begin()) % 26)) + "</sup>";
   };
   std::string html = open_scroll("Published figures, " + view_name(view)) +
-                     "<table class=\"wide sortable\"><thead><tr>" + header("Published model", "", false, "", true) +
-                     header("Params", "", false);
+                     "<table class=\"wide sortable\"><thead><tr>" +
+                     header("Published model", "", false, "", true) + header("Params", "", false);
   for (const auto& [metric, unused] : columns) html += metric_header(view, metric);
   html += "</tr></thead><tbody>\n";
   const auto rank_of = [&](size_t r) {
@@ -237,8 +245,9 @@ std::string published_table(const Leaderboard& board, const View& view) {
     for (const auto& note : notes) html += "<li>" + escaped(note) + "</li>";
     html += "</ol>\n";
   }
-  return html + "<p class=\"muted\"><small>Source: " +
-         escaped(core::join({sources.begin(), sources.end()}, "; ")) + "</small></p>\n";
+  return html +
+         "<p class=\"muted\"><small>Source: " + escaped(core::join({sources.begin(), sources.end()}, "; ")) +
+         "</small></p>\n";
 }
 
 }  // namespace windtunnel::results

@@ -16,7 +16,8 @@ struct Cell {
 };
 
 /// Metric id -> one cell per row, in the board's order of metrics (only those that a row has).
-std::vector<std::pair<MetricInfo, std::vector<Cell>>> cells(const Leaderboard& board, const std::vector<Row>& rows);
+std::vector<std::pair<MetricInfo, std::vector<Cell>>> cells(const Leaderboard& board,
+                                                            const std::vector<Row>& rows);
 
 /// "0.0728 ± 0.0012", or an en dash.
 std::string cell_text(const MetricInfo& metric, const Cell& cell);
@@ -24,7 +25,8 @@ std::string cell_text(const MetricInfo& metric, const Cell& cell);
 /// The unit as pages show it; empty for pure numbers and the unresolved units of the papers.
 std::string shown_unit(const View& view, const std::string& metric);
 
-/// HTML of the runs of a view: headline metrics, then all others folded; and of its published rows with footnotes.
+/// HTML of the runs of a view: headline metrics, then all others folded; and of its published rows with
+/// footnotes.
 std::string run_table(const Leaderboard& board, const View& view);
 std::string published_table(const Leaderboard& board, const View& view);
 

@@ -40,7 +40,8 @@ std::optional<double> number(const Line& line, const std::string& column) {
   const char* end = it->second.data() + it->second.size();
   const auto result = std::from_chars(it->second.data(), end, value);
   if (result.ec != std::errc() || result.ptr != end)
-    throw environment_error("published figures: column " + column + " holds '" + it->second + "'", "a number");
+    throw environment_error("published figures: column " + column + " holds '" + it->second + "'",
+                            "a number");
   return value;
 }
 
@@ -59,14 +60,18 @@ std::vector<Flag> flags_of(const Line& line, int64_t rounds) {
     if (!same(flag, "dataset") || !same(flag, "model") || !same(flag, "paradigm")) continue;
     if (flag.at("rounds") != "*" && flag.at("rounds") != std::to_string(rounds)) continue;
     const auto& columns = flag.at("columns");
-    flags.push_back({columns == "*" ? std::vector<std::string>() : core::split(columns, ' '), flag.at("reason")});
+    flags.push_back(
+        {columns == "*" ? std::vector<std::string>() : core::split(columns, ' '), flag.at("reason")});
   }
   if (rounds == 1)
     for (const auto& row : consistency)
-      if (row.at("flag") == "inconsistent" && same(row, "dataset") && same(row, "model") && same(row, "paradigm"))
-        flags.push_back({{},
-                         "RMSE and R² of this row imply a test set with another variance than the other models' "
-                         "(ratio " + row.at("ratio_to_dataset_median") + ")"});
+      if (row.at("flag") == "inconsistent" && same(row, "dataset") && same(row, "model") &&
+          same(row, "paradigm"))
+        flags.push_back(
+            {{},
+             "RMSE and R² of this row imply a test set with another variance than the other models' "
+             "(ratio " +
+                 row.at("ratio_to_dataset_median") + ")"});
   return flags;
 }
 
@@ -99,6 +104,7 @@ std::vector<View> published_views(std::vector<std::string>* notes) {
       const auto dataset = line.find("dataset");
       wanted.scenario = dataset == line.end() ? entry.at("scenario").get<std::string>()
                                               : mapped(sources.at("scenarios"), dataset->second);
+      wanted.title = scenario_label(wanted.scenario);
       wanted.dataset = entry.at("dataset");
       wanted.protocol = "published";
       wanted.subset = "all";

@@ -20,7 +20,8 @@ void require_valid(const Json& record, const std::string& origin) {
   const auto problems = validate(record, record_schema());
   if (problems.empty()) return;
   std::string found = origin + ": " + problems[0].path + ": " + problems[0].message;
-  for (size_t i = 1; i < problems.size() && i < 5; ++i) found += "\n  " + problems[i].path + ": " + problems[i].message;
+  for (size_t i = 1; i < problems.size() && i < 5; ++i)
+    found += "\n  " + problems[i].path + ": " + problems[i].message;
   if (problems.size() > 5) found += "\n  and " + std::to_string(problems.size() - 5) + " more";
   throw data_error(found, std::string("a record of the form ") + kRecordSchema,
                    "results/schema/record.schema.json documents every field");
@@ -35,9 +36,15 @@ void erase_measured(Json& value) {
 }  // namespace
 
 Json MetricValue::json() const {
-  Json entry = {{"id", id},           {"version", version}, {"value", nullptr},
-                {"unit", unit},       {"field", field},     {"higher_is_better", higher_is_better},
-                {"subset", subset},   {"rounds", rounds},   {"aggregation", aggregation},
+  Json entry = {{"id", id},
+                {"version", version},
+                {"value", nullptr},
+                {"unit", unit},
+                {"field", field},
+                {"higher_is_better", higher_is_better},
+                {"subset", subset},
+                {"rounds", rounds},
+                {"aggregation", aggregation},
                 {"n", n}};
   if (std::isfinite(value))
     entry["value"] = value;
@@ -45,7 +52,8 @@ Json MetricValue::json() const {
     entry["reason"] = !reason.empty() ? reason : std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
   if (standard_error && std::isfinite(*standard_error)) {
     entry["standard_error"] = *standard_error;
-    if (std::isfinite(value)) entry["ci95"] = {value - 1.96 * *standard_error, value + 1.96 * *standard_error};
+    if (std::isfinite(value))
+      entry["ci95"] = {value - 1.96 * *standard_error, value + 1.96 * *standard_error};
     if (!method.empty()) entry["method"] = method;
   }
   return entry;
@@ -61,29 +69,30 @@ std::string utc_now() {
 }
 
 Json make_record(const RecordDraft& draft) {
-  Json record = {{"schema", kRecordSchema},
-                 {"created_utc", draft.created_utc.empty() ? utc_now() : draft.created_utc},
-                 {"supersedes", draft.supersedes},
-                 {"command", draft.command},
-                 {"synthetic", {{"is_synthetic", !draft.synthetic_label.empty()}, {"label", draft.synthetic_label}}},
-                 {"submission", object_or_empty(draft.submission)},
-                 {"harness", object_or_empty(draft.harness)},
-                 {"task", object_or_empty(draft.task)},
-                 {"dataset", object_or_empty(draft.dataset)},
-                 {"model", object_or_empty(draft.model)},
-                 {"training", object_or_empty(draft.training)},
-                 {"inference", object_or_empty(draft.inference)},
-                 {"environment", object_or_empty(draft.environment)},
-                 {"per_sample", draft.per_sample},
-                 {"predictions", draft.predictions},
-                 {"conformance", draft.conformance},
-                 {"checks", object_or_empty(draft.checks)},
-                 {"metrics", Json::array()},
-                 {"baselines", Json::object()},
-                 {"status",
-                  {{"state", draft.status},
-                   {"reason", draft.status_reason.empty() ? Json(nullptr) : Json(draft.status_reason)},
-                   {"n_failed", draft.n_failed}}}};
+  Json record = {
+      {"schema", kRecordSchema},
+      {"created_utc", draft.created_utc.empty() ? utc_now() : draft.created_utc},
+      {"supersedes", draft.supersedes},
+      {"command", draft.command},
+      {"synthetic", {{"is_synthetic", !draft.synthetic_label.empty()}, {"label", draft.synthetic_label}}},
+      {"submission", object_or_empty(draft.submission)},
+      {"harness", object_or_empty(draft.harness)},
+      {"task", object_or_empty(draft.task)},
+      {"dataset", object_or_empty(draft.dataset)},
+      {"model", object_or_empty(draft.model)},
+      {"training", object_or_empty(draft.training)},
+      {"inference", object_or_empty(draft.inference)},
+      {"environment", object_or_empty(draft.environment)},
+      {"per_sample", draft.per_sample},
+      {"predictions", draft.predictions},
+      {"conformance", draft.conformance},
+      {"checks", object_or_empty(draft.checks)},
+      {"metrics", Json::array()},
+      {"baselines", Json::object()},
+      {"status",
+       {{"state", draft.status},
+        {"reason", draft.status_reason.empty() ? Json(nullptr) : Json(draft.status_reason)},
+        {"n_failed", draft.n_failed}}}};
   if (!draft.notes.empty()) record["notes"] = draft.notes;
   if (!record["submission"].contains("relationship")) record["submission"]["relationship"] = "first_party";
   if (!record["inference"].contains("measured")) record["inference"]["measured"] = Json::object();
@@ -119,9 +128,10 @@ Json read_record(const std::filesystem::path& path) {
   require_valid(record, path.string());
   const std::string id = record_id(record);
   if (record["record_id"] != id)
-    throw data_error(path.string() + ": record_id is " + record["record_id"].get<std::string>(),
-                     id + ", the hash of the content",
-                     "the record was edited; corrections are new records that name the old one in 'supersedes'");
+    throw data_error(
+        path.string() + ": record_id is " + record["record_id"].get<std::string>(),
+        id + ", the hash of the content",
+        "the record was edited; corrections are new records that name the old one in 'supersedes'");
   return record;
 }
 

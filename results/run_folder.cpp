@@ -101,7 +101,8 @@ void write_per_sample(const std::filesystem::path& path, const PerSampleTable& t
 PerSampleTable read_per_sample(const std::filesystem::path& path) {
   const auto lines = parse_csv(core::read_file(path), path.string());
   const std::string expected = core::join(kKeys, ",") + ",<metrics>";
-  if (lines.empty() || lines[0].size() < kKeys.size() || !std::equal(kKeys.begin(), kKeys.end(), lines[0].begin()))
+  if (lines.empty() || lines[0].size() < kKeys.size() ||
+      !std::equal(kKeys.begin(), kKeys.end(), lines[0].begin()))
     throw data_error(path.string() + ":1: not the header of a per-sample file", expected);
   PerSampleTable table;
   table.metrics.assign(lines[0].begin() + static_cast<std::ptrdiff_t>(kKeys.size()), lines[0].end());
@@ -110,18 +111,21 @@ PerSampleTable read_per_sample(const std::filesystem::path& path) {
     const auto& line = lines[i];
     const std::string where = path.string() + ":" + std::to_string(i + 1);
     if (line.size() != lines[0].size())
-      throw data_error(where + ": " + std::to_string(line.size()) + " cells", std::to_string(lines[0].size()));
+      throw data_error(where + ": " + std::to_string(line.size()) + " cells",
+                       std::to_string(lines[0].size()));
     PerSampleTable::Row row{line[0], line[1], 0, {}};
     double rounds = 0;
     if (!parse_value(line[2], rounds) || rounds < 1 || rounds != std::floor(rounds) || rounds > 1e9)
       throw data_error(where + ": rounds is '" + line[2] + "'", "a whole number from 1");
     row.rounds = static_cast<int64_t>(rounds);
     if (!seen.emplace(row.sample_id, row.rounds).second)
-      throw data_error(where + ": sample '" + row.sample_id + "' appears twice", "each sample once per rounds");
+      throw data_error(where + ": sample '" + row.sample_id + "' appears twice",
+                       "each sample once per rounds");
     for (size_t c = kKeys.size(); c < line.size(); ++c) {
       double value = 0;
       if (!parse_value(line[c], value))
-        throw data_error(where + ": column " + lines[0][c] + " is '" + line[c] + "'", "a number, nan, inf or -inf");
+        throw data_error(where + ": column " + lines[0][c] + " is '" + line[c] + "'",
+                         "a number, nan, inf or -inf");
       row.values.push_back(value);
     }
     table.rows.push_back(std::move(row));

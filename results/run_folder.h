@@ -12,9 +12,9 @@ namespace windtunnel::results {
 struct RunFolder {
   std::filesystem::path root;
 
-  std::filesystem::path config() const { return root / "config.yaml"; }        ///< effective configuration
+  std::filesystem::path config() const { return root / "config.yaml"; }  ///< effective configuration
   std::filesystem::path journal() const { return root / "journal.jsonl"; }
-  std::filesystem::path checkpoint() const { return root / "checkpoint"; }     ///< folder
+  std::filesystem::path checkpoint() const { return root / "checkpoint"; }  ///< folder
   std::filesystem::path record() const { return root / "record.json"; }
   std::filesystem::path per_sample() const { return root / "per_sample.csv"; }
   std::filesystem::path figures() const { return root / "figures.safetensors"; }  ///< arrays of the pictures
@@ -25,15 +25,16 @@ struct RunFolder {
   void create() const;
 };
 
-/// Scores per sample. CSV: header "sample_id,subset,rounds,<metric ids>"; one line per sample and number of rounds;
-/// values in the shortest decimal form that reads back to the same double; "nan", "inf", "-inf" where not finite;
-/// text with comma, quote or line break in double quotes.
+/// Scores per sample. CSV: header "sample_id,subset,rounds,<metric ids>"; one line per sample and number of
+/// rounds; values in the shortest decimal form that reads back to the same double; "nan", "inf", "-inf" where
+/// not finite; text with comma, quote or line break in double quotes.
 struct PerSampleTable {
   struct Row {
     std::string sample_id;
-    std::string subset = "seen";  ///< seen | in_dist | out_dist; the test subset "unseen" is the last two together
+    std::string subset =
+        "seen";  ///< seen | in_dist | out_dist; the test subset "unseen" is the last two together
     int64_t rounds = 1;
-    std::vector<double> values;   ///< one per entry of `metrics`
+    std::vector<double> values;  ///< one per entry of `metrics`
   };
   std::vector<std::string> metrics;
   std::vector<Row> rows;

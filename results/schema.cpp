@@ -35,7 +35,8 @@ std::string shown(const Json& value) {
 
 std::string listed(const Json& values) {
   std::vector<std::string> words;
-  for (const auto& value : values) words.push_back(value.is_string() ? value.get<std::string>() : shown(value));
+  for (const auto& value : values)
+    words.push_back(value.is_string() ? value.get<std::string>() : shown(value));
   return core::join(words, ", ");
 }
 
@@ -87,7 +88,8 @@ class Validator {
       check_additional(rule, value, schema, path, depth);
     } else if (keyword == "items") {
       if (value.is_array())
-        for (size_t i = 0; i < value.size(); ++i) check(value[i], rule, path + "/" + std::to_string(i), depth + 1);
+        for (size_t i = 0; i < value.size(); ++i)
+          check(value[i], rule, path + "/" + std::to_string(i), depth + 1);
     } else if (keyword == "pattern") {
       if (value.is_string() && !matches(value.get_ref<const std::string&>(), rule.get<std::string>()))
         add(path, "found " + shown(value) + ", expected text of the form " + rule.get<std::string>());
@@ -104,10 +106,12 @@ class Validator {
       if (value.is_string() && value.get_ref<const std::string&>().size() < rule.get<size_t>())
         add(path, "found an empty text");
     } else {
-      static const std::vector<std::string> silent = {"$schema", "$id", "$defs", "title", "description", "examples"};
+      static const std::vector<std::string> silent = {"$schema", "$id",         "$defs",
+                                                      "title",   "description", "examples"};
       for (const auto& known : silent)
         if (known == keyword) return;
-      throw usage_error("schema: keyword '" + keyword + "' is not supported", "a keyword listed in results/schema.h");
+      throw usage_error("schema: keyword '" + keyword + "' is not supported",
+                        "a keyword listed in results/schema.h");
     }
   }
 
@@ -118,7 +122,8 @@ class Validator {
     add(path, "found " + shown(value) + " (" + value.type_name() + "), expected " + listed(types));
   }
 
-  void check_additional(const Json& rule, const Json& value, const Json& schema, const std::string& path, int depth) {
+  void check_additional(const Json& rule, const Json& value, const Json& schema, const std::string& path,
+                        int depth) {
     if (!value.is_object()) return;
     const Json properties = schema.value("properties", Json::object());
     for (const auto& [key, child] : value.items()) {

@@ -12,9 +12,10 @@ struct SchemaProblem {
   std::string message;  ///< what was found and what was expected
 };
 
-/// Checks `value` against a JSON Schema. Known keywords: type, required, enum, const, properties, items, pattern,
-/// additionalProperties, minimum, maximum, minItems, minLength, $ref to "#/$defs/..."; annotations (title,
-/// description, $schema, $id, examples) are skipped and any other keyword is a usage error. Empty list: valid.
+/// Checks `value` against a JSON Schema. Known keywords: type, required, enum, const, properties, items,
+/// pattern, additionalProperties, minimum, maximum, minItems, minLength, $ref to "#/$defs/..."; annotations
+/// (title, description, $schema, $id, examples) are skipped and any other keyword is a usage error. Empty
+/// list: valid.
 std::vector<SchemaProblem> validate(const core::Json& value, const core::Json& schema);
 
 /// The schema of the result record, compiled into the library.

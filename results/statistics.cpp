@@ -84,7 +84,8 @@ Radar radar(const std::vector<Row>& rows) {
     for (const auto& axis : axes)
       if (axis[r]) shape.values.push_back(*axis[r]);
     if (shape.values.size() != axes.size()) continue;
-    shape.mean = std::accumulate(shape.values.begin(), shape.values.end(), 0.0) / static_cast<double>(axes.size());
+    shape.mean =
+        std::accumulate(shape.values.begin(), shape.values.end(), 0.0) / static_cast<double>(axes.size());
     chart.shapes.push_back(std::move(shape));
   }
   std::stable_sort(chart.shapes.begin(), chart.shapes.end(),
