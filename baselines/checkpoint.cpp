@@ -10,13 +10,16 @@ namespace windtunnel::baselines {
 namespace {
 
 bool is_safetensors(const std::filesystem::path& path) { return path.extension() == ".safetensors"; }
-bool is_torch(const std::filesystem::path& path) { return path.extension() == ".pth" || path.extension() == ".pt"; }
+bool is_torch(const std::filesystem::path& path) {
+  return path.extension() == ".pth" || path.extension() == ".pt";
+}
 
 Weights load_safetensors(const std::filesystem::path& path) {
   const core::SafetensorsFile file(path);
   Weights weights;
   weights.metadata = file.metadata();
-  for (const auto& name : file.names()) weights.state.emplace_back(name, to_tensor(file.at(name), file.mapping()));
+  for (const auto& name : file.names())
+    weights.state.emplace_back(name, to_tensor(file.at(name), file.mapping()));
   return weights;
 }
 
@@ -40,15 +43,18 @@ std::optional<TrainingFacts> training_facts(const core::TorchFile& file) {
     return list;
   };
   TrainingFacts facts;
-  named(file.path(), "train_losses", [&] { return facts.train_losses = numbers(*root.find("train_losses")); });
+  named(file.path(), "train_losses",
+        [&] { return facts.train_losses = numbers(*root.find("train_losses")); });
   named(file.path(), "val_losses", [&] {
     for (const auto& [name, values] : root.find("val_losses")->dict().items)
       facts.val_losses[name->text()] = numbers(*values);
     return true;
   });
   named(file.path(), "iteration", [&] { return facts.iteration = root.find("iteration")->integer(); });
-  named(file.path(), "best_iteration", [&] { return facts.best_iteration = root.find("best_iteration")->integer(); });
-  named(file.path(), "best_val_loss", [&] { return facts.best_val_loss = root.find("best_val_loss")->real(); });
+  named(file.path(), "best_iteration",
+        [&] { return facts.best_iteration = root.find("best_iteration")->integer(); });
+  named(file.path(), "best_val_loss",
+        [&] { return facts.best_val_loss = root.find("best_val_loss")->real(); });
   return facts;
 }
 
@@ -101,7 +107,8 @@ void save_weights(const std::filesystem::path& path, const StateDict& state,
   if (!is_torch(path)) return core::write_safetensors(path, views, metadata);
   std::vector<std::pair<std::string, double>> numbers;
   for (const auto& [key, text] : metadata)
-    if (const auto value = as_number(text); value && key != "model_state_dict") numbers.emplace_back(key, *value);
+    if (const auto value = as_number(text); value && key != "model_state_dict")
+      numbers.emplace_back(key, *value);
   core::write_torch_state(path, views, numbers);
 }
 

@@ -12,11 +12,12 @@ namespace windtunnel::baselines {
 namespace {
 
 constexpr std::pair<core::DType, at::ScalarType> kTypes[] = {
-    {core::DType::f64, at::kDouble},      {core::DType::f32, at::kFloat},  {core::DType::f16, at::kHalf},
-    {core::DType::bf16, at::kBFloat16},   {core::DType::i64, at::kLong},   {core::DType::i32, at::kInt},
-    {core::DType::i16, at::kShort},       {core::DType::i8, at::kChar},    {core::DType::u8, at::kByte},
-    {core::DType::boolean, at::kBool},    {core::DType::c64, at::kComplexFloat},
-    {core::DType::c128, at::kComplexDouble}};
+    {core::DType::f64, at::kDouble},       {core::DType::f32, at::kFloat},
+    {core::DType::f16, at::kHalf},         {core::DType::bf16, at::kBFloat16},
+    {core::DType::i64, at::kLong},         {core::DType::i32, at::kInt},
+    {core::DType::i16, at::kShort},        {core::DType::i8, at::kChar},
+    {core::DType::u8, at::kByte},          {core::DType::boolean, at::kBool},
+    {core::DType::c64, at::kComplexFloat}, {core::DType::c128, at::kComplexDouble}};
 
 at::Tensor copy_of(core::DType type, const core::Shape& shape, const void* data) {
   at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(scalar_type(type)));
@@ -44,9 +45,11 @@ core::DType dtype_of(at::ScalarType type) {
 }
 
 at::Tensor to_tensor(const core::TensorView& view, std::shared_ptr<const void> owner) {
-  if (!owner || view.numel() == 0 || !aligned(view.data, view.type)) return copy_of(view.type, view.shape, view.data);
-  return at::from_blob(const_cast<std::byte*>(view.data), view.shape, [owner](void*) {},
-                       at::TensorOptions().dtype(scalar_type(view.type)));
+  if (!owner || view.numel() == 0 || !aligned(view.data, view.type))
+    return copy_of(view.type, view.shape, view.data);
+  return at::from_blob(
+      const_cast<std::byte*>(view.data), view.shape, [owner](void*) {},
+      at::TensorOptions().dtype(scalar_type(view.type)));
 }
 
 at::Tensor to_tensor(const core::PickleTensor& tensor, std::shared_ptr<const void> owner) {
@@ -55,11 +58,14 @@ at::Tensor to_tensor(const core::PickleTensor& tensor, std::shared_ptr<const voi
     const auto bytes = tensor.dense();
     return copy_of(tensor.type, tensor.shape, bytes.data());
   }
-  return at::from_blob(const_cast<std::byte*>(data), tensor.shape, tensor.strides, [owner](void*) {},
-                       at::TensorOptions().dtype(scalar_type(tensor.type)));
+  return at::from_blob(
+      const_cast<std::byte*>(data), tensor.shape, tensor.strides, [owner](void*) {},
+      at::TensorOptions().dtype(scalar_type(tensor.type)));
 }
 
-at::Tensor to_tensor(const core::Array& array) { return copy_of(core::DType::f32, array.shape, array.data.data()); }
+at::Tensor to_tensor(const core::Array& array) {
+  return copy_of(core::DType::f32, array.shape, array.data.data());
+}
 
 at::Tensor flat(const at::Tensor& tensor) {
   return tensor.detach().cpu().resolve_conj().resolve_neg().contiguous();

@@ -14,8 +14,8 @@ at::ScalarType scalar_type(core::DType type);
 /// Model error for an element type that no file format here knows (float8, quantised).
 core::DType dtype_of(at::ScalarType type);
 
-/// The same values and shape; the result shares the file's memory as long as `owner` (what keeps that memory alive) is
-/// given and the data are aligned, otherwise it is a copy. Writing to it never changes the file.
+/// The same values and shape; the result shares the file's memory as long as `owner` (what keeps that memory
+/// alive) is given and the data are aligned, otherwise it is a copy. Writing to it never changes the file.
 at::Tensor to_tensor(const core::TensorView& view, std::shared_ptr<const void> owner = nullptr);
 at::Tensor to_tensor(const core::PickleTensor& tensor, std::shared_ptr<const void> owner = nullptr);
 at::Tensor to_tensor(const core::Array& array);  ///< copy

@@ -12,14 +12,59 @@ constexpr size_t kMaxValues = 8'000'000;
 constexpr size_t kMaxIntegerBytes = 1024;
 
 enum Op : uint8_t {
-  kMark = '(', kStop = '.', kPop = '0', kPopMark = '1', kDup = '2', kBinInt = 'J', kBinInt1 = 'K', kBinInt2 = 'M',
-  kNone = 'N', kBinPersId = 'Q', kReduce = 'R', kBinString = 'T', kShortBinString = 'U', kBinUnicode = 'X',
-  kAppend = 'a', kBuild = 'b', kGlobal = 'c', kDict = 'd', kAppends = 'e', kBinGet = 'h', kLongBinGet = 'j',
-  kList = 'l', kBinPut = 'q', kLongBinPut = 'r', kSetItem = 's', kTuple = 't', kSetItems = 'u', kBinBytes = 'B',
-  kShortBinBytes = 'C', kBinFloat = 'G', kEmptyTuple = ')', kEmptyList = ']', kEmptyDict = '}', kProto = 0x80,
-  kNewObj = 0x81, kTuple1 = 0x85, kTuple2 = 0x86, kTuple3 = 0x87, kNewTrue = 0x88, kNewFalse = 0x89, kLong1 = 0x8a,
-  kLong4 = 0x8b, kShortBinUnicode = 0x8c, kBinUnicode8 = 0x8d, kBinBytes8 = 0x8e, kEmptySet = 0x8f, kAddItems = 0x90,
-  kFrozenSet = 0x91, kNewObjEx = 0x92, kStackGlobal = 0x93, kMemoize = 0x94, kFrame = 0x95, kByteArray8 = 0x96
+  kMark = '(',
+  kStop = '.',
+  kPop = '0',
+  kPopMark = '1',
+  kDup = '2',
+  kBinInt = 'J',
+  kBinInt1 = 'K',
+  kBinInt2 = 'M',
+  kNone = 'N',
+  kBinPersId = 'Q',
+  kReduce = 'R',
+  kBinString = 'T',
+  kShortBinString = 'U',
+  kBinUnicode = 'X',
+  kAppend = 'a',
+  kBuild = 'b',
+  kGlobal = 'c',
+  kDict = 'd',
+  kAppends = 'e',
+  kBinGet = 'h',
+  kLongBinGet = 'j',
+  kList = 'l',
+  kBinPut = 'q',
+  kLongBinPut = 'r',
+  kSetItem = 's',
+  kTuple = 't',
+  kSetItems = 'u',
+  kBinBytes = 'B',
+  kShortBinBytes = 'C',
+  kBinFloat = 'G',
+  kEmptyTuple = ')',
+  kEmptyList = ']',
+  kEmptyDict = '}',
+  kProto = 0x80,
+  kNewObj = 0x81,
+  kTuple1 = 0x85,
+  kTuple2 = 0x86,
+  kTuple3 = 0x87,
+  kNewTrue = 0x88,
+  kNewFalse = 0x89,
+  kLong1 = 0x8a,
+  kLong4 = 0x8b,
+  kShortBinUnicode = 0x8c,
+  kBinUnicode8 = 0x8d,
+  kBinBytes8 = 0x8e,
+  kEmptySet = 0x8f,
+  kAddItems = 0x90,
+  kFrozenSet = 0x91,
+  kNewObjEx = 0x92,
+  kStackGlobal = 0x93,
+  kMemoize = 0x94,
+  kFrame = 0x95,
+  kByteArray8 = 0x96
 };
 
 class Machine {
@@ -33,8 +78,8 @@ class Machine {
       op_at_ = at_;
       const auto op = read<uint8_t>();
       if (op == kStop) {
-        if (!marks_.empty() || stack_.size() != 1) fail("the pickle ends with " + std::to_string(stack_.size()) +
-                                                            " values", "exactly one");
+        if (!marks_.empty() || stack_.size() != 1)
+          fail("the pickle ends with " + std::to_string(stack_.size()) + " values", "exactly one");
         return {stack_.back(), at_};
       }
       if (!(constant(op) || container(op) || reference(op)))
@@ -48,7 +93,8 @@ class Machine {
   }
   std::string where() const { return origin_ + ", byte " + std::to_string(op_at_ - begin_); }
 
-  // --- reading -----------------------------------------------------------------------------------------------------
+  // --- reading
+  // -----------------------------------------------------------------------------------------------------
   const std::byte* take(uint64_t count) {
     if (count > bytes_.size() - at_)
       fail(std::to_string(count) + " bytes are announced, " + std::to_string(bytes_.size() - at_) + " follow",
@@ -76,7 +122,8 @@ class Machine {
     return result;
   }
 
-  // --- stack -------------------------------------------------------------------------------------------------------
+  // --- stack
+  // -------------------------------------------------------------------------------------------------------
   bool push(PicklePtr value) {
     stack_.push_back(std::move(value));
     return true;
@@ -107,7 +154,8 @@ class Machine {
     return values;
   }
 
-  // --- constants ---------------------------------------------------------------------------------------------------
+  // --- constants
+  // ---------------------------------------------------------------------------------------------------
   bool constant(uint8_t op) {
     switch (op) {
       case kProto: {
@@ -115,15 +163,25 @@ class Machine {
         if (version < 2 || version > 5) fail("pickle protocol " + std::to_string(version), "protocol 2 to 5");
         return true;
       }
-      case kFrame: read<uint64_t>(); return true;
-      case kNone: return push_value(PickleValue{});
-      case kNewTrue: return push_as(true);
-      case kNewFalse: return push_as(false);
-      case kBinInt: return push_as<int64_t>(read<int32_t>());
-      case kBinInt1: return push_as<int64_t>(read<uint8_t>());
-      case kBinInt2: return push_as<int64_t>(read<uint16_t>());
-      case kLong1: return push_integer(read<uint8_t>());
-      case kLong4: return push_integer(read<uint32_t>());
+      case kFrame:
+        read<uint64_t>();
+        return true;
+      case kNone:
+        return push_value(PickleValue{});
+      case kNewTrue:
+        return push_as(true);
+      case kNewFalse:
+        return push_as(false);
+      case kBinInt:
+        return push_as<int64_t>(read<int32_t>());
+      case kBinInt1:
+        return push_as<int64_t>(read<uint8_t>());
+      case kBinInt2:
+        return push_as<int64_t>(read<uint16_t>());
+      case kLong1:
+        return push_integer(read<uint8_t>());
+      case kLong4:
+        return push_integer(read<uint32_t>());
       case kBinFloat: {
         const auto* data = take(8);
         std::byte swapped[8];
@@ -134,14 +192,18 @@ class Machine {
       }
       case kShortBinUnicode:
       case kShortBinBytes:
-      case kShortBinString: return push_as(text(read<uint8_t>()));
+      case kShortBinString:
+        return push_as(text(read<uint8_t>()));
       case kBinUnicode:
       case kBinBytes:
-      case kBinString: return push_as(text(read<uint32_t>()));
+      case kBinString:
+        return push_as(text(read<uint32_t>()));
       case kBinUnicode8:
       case kBinBytes8:
-      case kByteArray8: return push_as(text(read<uint64_t>()));
-      default: return false;
+      case kByteArray8:
+        return push_as(text(read<uint64_t>()));
+      default:
+        return false;
     }
   }
 
@@ -155,23 +217,38 @@ class Machine {
     return push_as(static_cast<int64_t>(value));
   }
 
-  // --- containers --------------------------------------------------------------------------------------------------
+  // --- containers
+  // --------------------------------------------------------------------------------------------------
   bool container(uint8_t op) {
     switch (op) {
-      case kMark: marks_.push_back(stack_.size()); return true;
-      case kPop:
-        if (!marks_.empty() && stack_.size() == marks_.back()) marks_.pop_back();
-        else pop();
+      case kMark:
+        marks_.push_back(stack_.size());
         return true;
-      case kPopMark: pop_to_mark(); return true;
-      case kDup: return push(PicklePtr(top()));
-      case kEmptyDict: return push_as(PickleDict{{}, "dict"});
-      case kEmptyList: return push_as(PickleList{{}, "list"});
-      case kEmptyTuple: return push_as(PickleList{{}, "tuple"});
-      case kEmptySet: return push_as(PickleList{{}, "set"});
-      case kList: return push_as(PickleList{pop_to_mark(), "list"});
-      case kTuple: return push_as(PickleList{pop_to_mark(), "tuple"});
-      case kFrozenSet: return push_as(PickleList{pop_to_mark(), "set"});
+      case kPop:
+        if (!marks_.empty() && stack_.size() == marks_.back())
+          marks_.pop_back();
+        else
+          pop();
+        return true;
+      case kPopMark:
+        pop_to_mark();
+        return true;
+      case kDup:
+        return push(PicklePtr(top()));
+      case kEmptyDict:
+        return push_as(PickleDict{{}, "dict"});
+      case kEmptyList:
+        return push_as(PickleList{{}, "list"});
+      case kEmptyTuple:
+        return push_as(PickleList{{}, "tuple"});
+      case kEmptySet:
+        return push_as(PickleList{{}, "set"});
+      case kList:
+        return push_as(PickleList{pop_to_mark(), "list"});
+      case kTuple:
+        return push_as(PickleList{pop_to_mark(), "tuple"});
+      case kFrozenSet:
+        return push_as(PickleList{pop_to_mark(), "set"});
       case kTuple1:
       case kTuple2:
       case kTuple3: {
@@ -189,13 +266,16 @@ class Machine {
         return add_items(std::move(values));
       }
       case kAppends:
-      case kAddItems: return add_items(pop_to_mark());
+      case kAddItems:
+        return add_items(pop_to_mark());
       case kSetItem: {
         PicklePtr value = pop(), key = pop();
         return add_pairs({std::move(key), std::move(value)});
       }
-      case kSetItems: return add_pairs(pop_to_mark());
-      default: return false;
+      case kSetItems:
+        return add_pairs(pop_to_mark());
+      default:
+        return false;
     }
   }
 
@@ -219,18 +299,25 @@ class Machine {
   bool add_pairs(std::vector<PicklePtr> values) {
     if (values.size() % 2) fail("a key without a value");
     auto& items = filled<PickleDict>("dict").items;
-    for (size_t i = 0; i < values.size(); i += 2) items.emplace_back(std::move(values[i]), std::move(values[i + 1]));
+    for (size_t i = 0; i < values.size(); i += 2)
+      items.emplace_back(std::move(values[i]), std::move(values[i + 1]));
     return true;
   }
 
-  // --- memo, names, calls ------------------------------------------------------------------------------------------
+  // --- memo, names, calls
+  // ------------------------------------------------------------------------------------------
   bool reference(uint8_t op) {
     switch (op) {
-      case kBinPut: return remember(read<uint8_t>());
-      case kLongBinPut: return remember(read<uint32_t>());
-      case kMemoize: return remember(memo_.size());
-      case kBinGet: return recall(read<uint8_t>());
-      case kLongBinGet: return recall(read<uint32_t>());
+      case kBinPut:
+        return remember(read<uint8_t>());
+      case kLongBinPut:
+        return remember(read<uint32_t>());
+      case kMemoize:
+        return remember(memo_.size());
+      case kBinGet:
+        return recall(read<uint8_t>());
+      case kLongBinGet:
+        return recall(read<uint32_t>());
       case kGlobal: {
         const std::string module = line();
         return push_as(PickleOpaque{module + "." + line(), nullptr, nullptr});
@@ -239,20 +326,23 @@ class Machine {
         const PicklePtr name = pop(), module = pop();
         return push_as(PickleOpaque{text_of(module) + "." + text_of(name), nullptr, nullptr});
       }
-      case kBinPersId: return push_storage(pop());
+      case kBinPersId:
+        return push_storage(pop());
       case kNewObjEx: {
         pop();  // keyword arguments
         return call();
       }
       case kReduce:
-      case kNewObj: return call();
+      case kNewObj:
+        return call();
       case kBuild: {
         PicklePtr state = pop();
         auto* opaque = std::get_if<PickleOpaque>(&top()->value);
         if (opaque) opaque->state = std::move(state);
         return true;  // the attributes of a known container (an ordered dictionary's _metadata) carry no data
       }
-      default: return false;
+      default:
+        return false;
     }
   }
   bool remember(uint64_t slot) {
@@ -275,8 +365,8 @@ class Machine {
     return push_value(reduce(name ? name->callable : describe(*callable), arguments, where()));
   }
 
-  /// ('storage', class, key, location, element count[, view]); the location is of no importance here. Legacy files
-  /// also describe the class of a module: ('module', class, source file, source).
+  /// ('storage', class, key, location, element count[, view]); the location is of no importance here. Legacy
+  /// files also describe the class of a module: ('module', class, source file, source).
   bool push_storage(const PicklePtr& id) {
     const auto* list = std::get_if<PickleList>(&id->value);
     if (list && list->items.size() == 4 && text_of(list->items[0]) == "module") return push(list->items[1]);
@@ -312,13 +402,14 @@ PicklePool::~PicklePool() {
 
 PicklePtr PicklePool::make(PickleValue value, const std::string& origin) {
   if (values_.size() >= kMaxValues)
-    throw data_error(origin + ": more than " + std::to_string(kMaxValues) + " values", "a checkpoint or index file");
+    throw data_error(origin + ": more than " + std::to_string(kMaxValues) + " values",
+                     "a checkpoint or index file");
   values_.push_back(std::make_shared<PickleValue>(std::move(value)));
   return values_.back();
 }
 
-PickleResult read_pickle(std::span<const std::byte> bytes, size_t begin, const std::string& origin, PicklePool& pool,
-                         const StorageResolver& storage) {
+PickleResult read_pickle(std::span<const std::byte> bytes, size_t begin, const std::string& origin,
+                         PicklePool& pool, const StorageResolver& storage) {
   return Machine(bytes, begin, origin, pool, storage).run();
 }
 

@@ -11,8 +11,8 @@
 
 namespace windtunnel::core {
 
-/// Owns every value of one file. Values may form cycles and chains of any length, so the pool unlinks them one by one
-/// instead of letting shared pointers destroy each other recursively.
+/// Owns every value of one file. Values may form cycles and chains of any length, so the pool unlinks them
+/// one by one instead of letting shared pointers destroy each other recursively.
 class PicklePool {
  public:
   PicklePool() = default;
@@ -38,13 +38,14 @@ struct PickleResult {
   size_t end = 0;  ///< first byte behind the STOP opcode
 };
 
-/// Interprets one pickle (protocols 2 to 5) that starts at `begin`. Nothing is executed: the containers, tensors and
-/// numpy scalars named in torch_file.h become values, every other callable a PickleOpaque. `origin` (file and entry)
-/// and the byte stand in every error.
-PickleResult read_pickle(std::span<const std::byte> bytes, size_t begin, const std::string& origin, PicklePool& pool,
-                         const StorageResolver& storage);
+/// Interprets one pickle (protocols 2 to 5) that starts at `begin`. Nothing is executed: the containers,
+/// tensors and numpy scalars named in torch_file.h become values, every other callable a PickleOpaque.
+/// `origin` (file and entry) and the byte stand in every error.
+PickleResult read_pickle(std::span<const std::byte> bytes, size_t begin, const std::string& origin,
+                         PicklePool& pool, const StorageResolver& storage);
 
-/// What REDUCE or NEWOBJ of `callable` makes of `arguments` (a tuple); see pickle_reduce.cpp for the known names.
+/// What REDUCE or NEWOBJ of `callable` makes of `arguments` (a tuple); see pickle_reduce.cpp for the known
+/// names.
 PickleValue reduce(const std::string& callable, const PicklePtr& arguments, const std::string& where);
 
 /// Element type of torch.FloatStorage and its kin; false if the name is none of them.

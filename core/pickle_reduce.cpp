@@ -60,7 +60,8 @@ PickleValue view_of_storage(const Call& call, PickleTensor tensor) {
   tensor.strides = call.integers(3);
   tensor.offset = offset;
   if (tensor.shape.size() != tensor.strides.size())
-    call.fail(std::to_string(tensor.shape.size()) + " sizes and " + std::to_string(tensor.strides.size()) + " strides",
+    call.fail(std::to_string(tensor.shape.size()) + " sizes and " + std::to_string(tensor.strides.size()) +
+                  " strides",
               "as many sizes as strides");
   int64_t count = 1, last = offset;
   bool empty = false, overflow = offset < 0;
@@ -91,7 +92,8 @@ bool flag(const PickleDict& dict, const std::string& key) {
 
 /// (storage, offset, size, stride[, requires_grad, hooks[, {conj, neg}]])
 PickleValue rebuild_tensor(const Call& call, const PicklePtr& arguments) {
-  if (std::holds_alternative<PickleOpaque>(call.at(0).value)) return opaque(call, arguments);  // unknown element type
+  if (std::holds_alternative<PickleOpaque>(call.at(0).value))
+    return opaque(call, arguments);  // unknown element type
   PickleValue value = view_of_storage(call, call.as<PickleTensor>(0, "a storage"));
   auto& tensor = std::get<PickleTensor>(value.value);
   if (call.arguments.size() > 6)
@@ -105,32 +107,36 @@ PickleValue rebuild_tensor(const Call& call, const PicklePtr& arguments) {
 /// (storage of bytes, offset, size, stride, requires_grad, hooks, dtype[, ...])
 PickleValue rebuild_typed_tensor(const Call& call, const PicklePtr& arguments) {
   static const std::map<std::string, DType> types = {
-      {"torch.float64", DType::f64}, {"torch.float32", DType::f32},    {"torch.float16", DType::f16},
-      {"torch.bfloat16", DType::bf16}, {"torch.int64", DType::i64},    {"torch.int32", DType::i32},
-      {"torch.int16", DType::i16},   {"torch.int8", DType::i8},        {"torch.uint8", DType::u8},
-      {"torch.bool", DType::boolean}, {"torch.complex64", DType::c64}, {"torch.complex128", DType::c128}};
+      {"torch.float64", DType::f64},   {"torch.float32", DType::f32},   {"torch.float16", DType::f16},
+      {"torch.bfloat16", DType::bf16}, {"torch.int64", DType::i64},     {"torch.int32", DType::i32},
+      {"torch.int16", DType::i16},     {"torch.int8", DType::i8},       {"torch.uint8", DType::u8},
+      {"torch.bool", DType::boolean},  {"torch.complex64", DType::c64}, {"torch.complex128", DType::c128}};
   const auto known = types.find(call.as<PickleOpaque>(6, "an element type").callable);
-  if (known == types.end() || !std::holds_alternative<PickleTensor>(call.at(0).value)) return opaque(call, arguments);
+  if (known == types.end() || !std::holds_alternative<PickleTensor>(call.at(0).value))
+    return opaque(call, arguments);
   PickleTensor tensor = call.as<PickleTensor>(0, "a storage");
-  tensor.storage_numel =
-      tensor.storage_numel * static_cast<int64_t>(item_size(tensor.type)) / static_cast<int64_t>(item_size(known->second));
+  tensor.storage_numel = tensor.storage_numel * static_cast<int64_t>(item_size(tensor.type)) /
+                         static_cast<int64_t>(item_size(known->second));
   tensor.type = known->second;
   return view_of_storage(call, std::move(tensor));
 }
 
 template <class T>
 T raw(const Call& call, const std::string& bytes) {
-  if (bytes.size() != sizeof(T)) call.fail(std::to_string(bytes.size()) + " bytes", std::to_string(sizeof(T)));
+  if (bytes.size() != sizeof(T))
+    call.fail(std::to_string(bytes.size()) + " bytes", std::to_string(sizeof(T)));
   T value;
   std::memcpy(&value, bytes.data(), sizeof(T));
   return value;
 }
 
-/// numpy scalar: (dtype, bytes); the dtype is an opaque numpy.dtype(name, ...) with state (version, byte order, ...).
+/// numpy scalar: (dtype, bytes); the dtype is an opaque numpy.dtype(name, ...) with state (version, byte
+/// order, ...).
 PickleValue numpy_scalar(const Call& call, const PicklePtr& arguments) {
   const auto& type = call.as<PickleOpaque>(0, "a numpy dtype");
   const auto* parts = type.arguments ? std::get_if<PickleList>(&type.arguments->value) : nullptr;
-  const auto* name = parts && !parts->items.empty() ? std::get_if<std::string>(&parts->items[0]->value) : nullptr;
+  const auto* name =
+      parts && !parts->items.empty() ? std::get_if<std::string>(&parts->items[0]->value) : nullptr;
   if (!name || !std::holds_alternative<std::string>(call.at(1).value)) return opaque(call, arguments);
   if (const auto* state = type.state ? std::get_if<PickleList>(&type.state->value) : nullptr;
       state && state->items.size() > 1)
@@ -167,7 +173,8 @@ PickleValue encode(const Call& call, const PicklePtr& arguments) {
       bytes += text[i];
       continue;
     }
-    if ((c & 0xfc) != 0xc0 || i + 1 >= text.size()) call.fail("a letter beyond latin-1", "bytes as latin-1 text");
+    if ((c & 0xfc) != 0xc0 || i + 1 >= text.size())
+      call.fail("a letter beyond latin-1", "bytes as latin-1 text");
     bytes += static_cast<char>(((c & 3) << 6) | (static_cast<uint8_t>(text[++i]) & 0x3f));
   }
   return {std::move(bytes)};
@@ -182,7 +189,8 @@ PickleValue dictionary(const Call& call, const std::string& kind) {
   }
   for (const auto& item : call.list(0)) {
     const auto* pair = std::get_if<PickleList>(&item->value);
-    if (!pair || pair->items.size() != 2) call.fail("an entry is " + describe(*item), "a pair of key and value");
+    if (!pair || pair->items.size() != 2)
+      call.fail("an entry is " + describe(*item), "a pair of key and value");
     dict.items.emplace_back(pair->items[0], pair->items[1]);
   }
   return {std::move(dict)};
@@ -248,10 +256,12 @@ PickleValue reduce(const std::string& callable, const PicklePtr& arguments, cons
 
 bool storage_type(const std::string& callable, DType& type) {
   static const std::map<std::string, DType> types = {
-      {"DoubleStorage", DType::f64}, {"FloatStorage", DType::f32},        {"HalfStorage", DType::f16},
-      {"BFloat16Storage", DType::bf16}, {"LongStorage", DType::i64},      {"IntStorage", DType::i32},
-      {"ShortStorage", DType::i16},  {"CharStorage", DType::i8},          {"ByteStorage", DType::u8},
-      {"BoolStorage", DType::boolean}, {"ComplexFloatStorage", DType::c64}, {"ComplexDoubleStorage", DType::c128},
+      {"DoubleStorage", DType::f64},       {"FloatStorage", DType::f32},
+      {"HalfStorage", DType::f16},         {"BFloat16Storage", DType::bf16},
+      {"LongStorage", DType::i64},         {"IntStorage", DType::i32},
+      {"ShortStorage", DType::i16},        {"CharStorage", DType::i8},
+      {"ByteStorage", DType::u8},          {"BoolStorage", DType::boolean},
+      {"ComplexFloatStorage", DType::c64}, {"ComplexDoubleStorage", DType::c128},
       {"UntypedStorage", DType::u8}};
   const size_t dot = callable.rfind('.');
   const std::string module = callable.substr(0, dot == std::string::npos ? 0 : dot);

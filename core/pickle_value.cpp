@@ -30,10 +30,14 @@ void conjugate(std::byte* data, size_t count) {
 
 void negate(DType type, std::byte* data, size_t count) {
   switch (type) {
-    case DType::f64: return negate<double>(data, count);
-    case DType::f32: return negate<float>(data, count);
-    case DType::c64: return negate<float>(data, 2 * count);
-    case DType::c128: return negate<double>(data, 2 * count);
+    case DType::f64:
+      return negate<double>(data, count);
+    case DType::f32:
+      return negate<float>(data, count);
+    case DType::c64:
+      return negate<float>(data, 2 * count);
+    case DType::c128:
+      return negate<double>(data, 2 * count);
     case DType::f16:
     case DType::bf16:  // the sign is the top bit of the second byte
       for (size_t i = 0; i < count; ++i) data[2 * i + 1] ^= std::byte{0x80};
@@ -43,7 +47,8 @@ void negate(DType type, std::byte* data, size_t count) {
     case DType::i16:
     case DType::i8:
     case DType::u8:
-    case DType::boolean: throw data_error(std::string("a negated view of ") + to_string(type), "a float or complex view");
+    case DType::boolean:
+      throw data_error(std::string("a negated view of ") + to_string(type), "a float or complex view");
   }
 }
 

@@ -28,8 +28,8 @@ struct TypeInfo {
   size_t bytes;
 };
 constexpr TypeInfo kTypes[] = {
-    {DType::f64, "F64", 8}, {DType::f32, "F32", 4}, {DType::f16, "F16", 2}, {DType::bf16, "BF16", 2},
-    {DType::i64, "I64", 8}, {DType::i32, "I32", 4}, {DType::i16, "I16", 2}, {DType::i8, "I8", 1},
+    {DType::f64, "F64", 8}, {DType::f32, "F32", 4},      {DType::f16, "F16", 2}, {DType::bf16, "BF16", 2},
+    {DType::i64, "I64", 8}, {DType::i32, "I32", 4},      {DType::i16, "I16", 2}, {DType::i8, "I8", 1},
     {DType::u8, "U8", 1},   {DType::boolean, "BOOL", 1}, {DType::c64, "C64", 8}, {DType::c128, "C128", 16}};
 
 const TypeInfo& info_of(DType type) {
@@ -52,7 +52,8 @@ Json parse_header(const char* text, size_t length, const std::string& path) {
       throw data_error(path + ": header nests deeper than " + std::to_string(kMaxDepth) + " levels",
                        "{name: {dtype, shape, data_offsets}}");
     if (event == Json::parse_event_t::object_start) keys[static_cast<size_t>(depth) + 1].clear();
-    if (event == Json::parse_event_t::key && !keys[static_cast<size_t>(depth)].insert(value.get<std::string>()).second)
+    if (event == Json::parse_event_t::key &&
+        !keys[static_cast<size_t>(depth)].insert(value.get<std::string>()).second)
       throw data_error(path + ": header names '" + value.get<std::string>() + "' twice", "each name once");
     return true;
   };
@@ -81,15 +82,18 @@ struct Entry {
 
 Entry parse_entry(const std::string& name, const Json& value, const std::string& path) {
   const std::string where = path + ": tensor '" + name + "'";
-  if (!value.is_object()) throw data_error(where + " is not described by an object", "{dtype, shape, data_offsets}");
+  if (!value.is_object())
+    throw data_error(where + " is not described by an object", "{dtype, shape, data_offsets}");
   for (const char* key : {"dtype", "shape", "data_offsets"})
-    if (!value.contains(key)) throw data_error(where + " has no '" + key + "'", "{dtype, shape, data_offsets}");
+    if (!value.contains(key))
+      throw data_error(where + " has no '" + key + "'", "{dtype, shape, data_offsets}");
 
   Entry entry;
   entry.name = name;
   const Json& type = value["dtype"];
-  const auto* known = std::find_if(std::begin(kTypes), std::end(kTypes),
-                                   [&](const TypeInfo& info) { return type.is_string() && type == info.name; });
+  const auto* known = std::find_if(std::begin(kTypes), std::end(kTypes), [&](const TypeInfo& info) {
+    return type.is_string() && type == info.name;
+  });
   if (known == std::end(kTypes))
     throw data_error(where + " has dtype " + type.dump(-1, ' ', false, Json::error_handler_t::replace),
                      "one of " + type_names());
@@ -113,8 +117,8 @@ Entry parse_entry(const std::string& name, const Json& value, const std::string&
   entry.begin = whole_number(offsets[0], where + ", data_offsets");
   entry.end = whole_number(offsets[1], where + ", data_offsets");
   if (entry.begin > entry.end || entry.end - entry.begin != bytes)
-    throw data_error(where + ": data_offsets " + offsets.dump() + " do not fit shape " + to_string(entry.view.shape) +
-                         " of " + known->name,
+    throw data_error(where + ": data_offsets " + offsets.dump() + " do not fit shape " +
+                         to_string(entry.view.shape) + " of " + known->name,
                      std::to_string(bytes) + " bytes");
   return entry;
 }
@@ -148,7 +152,8 @@ template <class To>
 std::vector<To> to_reals(const TensorView& view) {
   const auto same = [](auto value) { return value; };
   switch (view.type) {
-    case DType::f64: return convert<double, To>(view, same);
+    case DType::f64:
+      return convert<double, To>(view, same);
     case DType::f32: {
       if constexpr (std::is_same_v<To, float>) {
         std::vector<float> out(static_cast<size_t>(view.numel()));
@@ -157,18 +162,28 @@ std::vector<To> to_reals(const TensorView& view) {
       }
       return convert<float, To>(view, same);
     }
-    case DType::f16: return convert<uint16_t, To>(view, half_to_float);
-    case DType::bf16: return convert<uint16_t, To>(view, bfloat_to_float);
-    case DType::i64: return convert<int64_t, To>(view, same);
-    case DType::i32: return convert<int32_t, To>(view, same);
-    case DType::i16: return convert<int16_t, To>(view, same);
-    case DType::i8: return convert<int8_t, To>(view, same);
-    case DType::u8: return convert<uint8_t, To>(view, same);
-    case DType::boolean: return convert<uint8_t, To>(view, [](uint8_t value) { return value ? 1 : 0; });
+    case DType::f16:
+      return convert<uint16_t, To>(view, half_to_float);
+    case DType::bf16:
+      return convert<uint16_t, To>(view, bfloat_to_float);
+    case DType::i64:
+      return convert<int64_t, To>(view, same);
+    case DType::i32:
+      return convert<int32_t, To>(view, same);
+    case DType::i16:
+      return convert<int16_t, To>(view, same);
+    case DType::i8:
+      return convert<int8_t, To>(view, same);
+    case DType::u8:
+      return convert<uint8_t, To>(view, same);
+    case DType::boolean:
+      return convert<uint8_t, To>(view, [](uint8_t value) { return value ? 1 : 0; });
     case DType::c64:
-    case DType::c128: break;
+    case DType::c128:
+      break;
   }
-  throw data_error("a complex tensor " + to_string(view.shape) + " of " + to_string(view.type), "a real tensor");
+  throw data_error("a complex tensor " + to_string(view.shape) + " of " + to_string(view.type),
+                   "a real tensor");
 }
 
 template <class Read>
@@ -185,10 +200,12 @@ auto with_place(const std::string& path, const std::string& name, Read&& read) {
 size_t item_size(DType type) { return info_of(type).bytes; }
 const char* to_string(DType type) { return info_of(type).name; }
 
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(std::make_shared<MappedFile>(path)) {
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
+    : file_(std::make_shared<MappedFile>(path)) {
   const std::string& origin = file_->path();
   if (file_->size() < 8)
-    throw data_error(origin + " has " + std::to_string(file_->size()) + " bytes", "a safetensors file (8 or more)");
+    throw data_error(origin + " has " + std::to_string(file_->size()) + " bytes",
+                     "a safetensors file (8 or more)");
   uint64_t length = 0;
   std::memcpy(&length, file_->data(), 8);
   if (length > kMaxHeader || length > file_->size() - 8)
@@ -206,36 +223,41 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(std:
     }
     if (!value.is_object()) throw data_error(origin + ": __metadata__ is not an object", "{text: text}");
     for (const auto& [key, text] : value.items()) {
-      if (!text.is_string()) throw data_error(origin + ": __metadata__ '" + key + "' is not text", "{text: text}");
+      if (!text.is_string())
+        throw data_error(origin + ": __metadata__ '" + key + "' is not text", "{text: text}");
       metadata_[key] = text.get<std::string>();
     }
   }
-  std::stable_sort(entries.begin(), entries.end(),
-                   [](const Entry& a, const Entry& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
+  std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  });
 
   uint64_t covered = 0;
   for (auto& entry : entries) {
     if (entry.end > room)
-      throw data_error(origin + ": tensor '" + entry.name + "' ends at data byte " + std::to_string(entry.end) +
-                           " of " + std::to_string(room),
+      throw data_error(origin + ": tensor '" + entry.name + "' ends at data byte " +
+                           std::to_string(entry.end) + " of " + std::to_string(room),
                        "a whole safetensors file", "the file is cut off");
     if (entry.begin != covered)
-      throw data_error(origin + ": tensor '" + entry.name + "' begins at data byte " + std::to_string(entry.begin),
-                       "byte " + std::to_string(covered) + ", directly behind its predecessor");
+      throw data_error(
+          origin + ": tensor '" + entry.name + "' begins at data byte " + std::to_string(entry.begin),
+          "byte " + std::to_string(covered) + ", directly behind its predecessor");
     covered = entry.end;
     entry.view.data = file_->data() + 8 + length + entry.begin;
     names_.push_back(entry.name);
     tensors_.emplace(entry.name, entry.view);
   }
   if (covered != room)
-    throw data_error(origin + ": " + std::to_string(room - covered) + " bytes behind the last tensor", "none");
+    throw data_error(origin + ": " + std::to_string(room - covered) + " bytes behind the last tensor",
+                     "none");
 }
 
 const TensorView& SafetensorsFile::at(const std::string& name) const {
   const auto it = tensors_.find(name);
   if (it == tensors_.end()) {
     const std::string near = nearest(name, names_);
-    throw data_error(file_->path() + " has no tensor '" + name + "'", std::to_string(names_.size()) + " other names",
+    throw data_error(file_->path() + " has no tensor '" + name + "'",
+                     std::to_string(names_.size()) + " other names",
                      near.empty() ? "" : "the nearest name is '" + near + "'");
   }
   return it->second;
@@ -282,7 +304,8 @@ void write_safetensors(const std::filesystem::path& path,
       offset += view.bytes();
     }
   } catch (const Json::exception&) {
-    throw data_error("cannot write " + path.string() + ": a name or metadata text is not UTF-8", "UTF-8 text");
+    throw data_error("cannot write " + path.string() + ": a name or metadata text is not UTF-8",
+                     "UTF-8 text");
   }
   header += "}";
   header.resize((header.size() + 8 + kAlignment - 1) / kAlignment * kAlignment - 8, ' ');
@@ -300,8 +323,8 @@ void write_safetensors(const std::filesystem::path& path,
                 static_cast<std::streamsize>(tensor->second.bytes()));
     out.close();
     if (!out)
-      throw environment_error("cannot write " + path.string() + ": " + std::strerror(errno), "room on the disk",
-                              "free disk space or choose another folder");
+      throw environment_error("cannot write " + path.string() + ": " + std::strerror(errno),
+                              "room on the disk", "free disk space or choose another folder");
   });
 }
 

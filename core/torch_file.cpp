@@ -23,8 +23,8 @@ void check_total(const PicklePool& pool, const MappedFile& file) {
     if (const auto* tensor = std::get_if<PickleTensor>(&value->value)) {
       const uint64_t bytes = static_cast<uint64_t>(numel(tensor->shape)) * item_size(tensor->type);
       if (__builtin_add_overflow(total, bytes, &total) || total > kMaxRepeats * file.size() + kRoom)
-        throw data_error(file.path() + ": its tensors take over " + std::to_string(total >> 20) + " MiB, the file has " +
-                             std::to_string(file.size() >> 20) + " MiB",
+        throw data_error(file.path() + ": its tensors take over " + std::to_string(total >> 20) +
+                             " MiB, the file has " + std::to_string(file.size() >> 20) + " MiB",
                          "tensors that the file holds");
     }
 }
@@ -55,13 +55,14 @@ PicklePtr read_zip(const std::shared_ptr<MappedFile>& file, PicklePool& pool) {
                        std::to_string(count) + " elements of " + to_string(type));
     return whole_storage(key, type, count, data.data());
   };
-  return read_pickle(archive.at("data.pkl"), 0, file->path() + ": entry '" + archive.prefix() + "data.pkl'", pool,
-                     resolve)
+  return read_pickle(archive.at("data.pkl"), 0, file->path() + ": entry '" + archive.prefix() + "data.pkl'",
+                     pool, resolve)
       .value;
 }
 
 // The number 0x1950a86a20f9469cfc6c as the pickle of protocol 2 that opens a legacy file.
-constexpr unsigned char kLegacyMagic[] = {0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19};
+constexpr unsigned char kLegacyMagic[] = {0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46,
+                                          0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19};
 constexpr int64_t kLegacyVersion = 1001;
 
 bool is_legacy(const MappedFile& file) {
@@ -72,7 +73,8 @@ bool is_legacy(const MappedFile& file) {
              file.data() + std::min<size_t>(file.size(), 32);
 }
 
-/// Five pickles (magic, version, system, object, storage keys), then per key an i64 element count and the raw bytes.
+/// Five pickles (magic, version, system, object, storage keys), then per key an i64 element count and the raw
+/// bytes.
 PicklePtr read_legacy(const std::shared_ptr<MappedFile>& file, PicklePool& pool) {
   const std::string& path = file->path();
   const std::span<const std::byte> bytes(file->data(), file->size());
@@ -80,7 +82,8 @@ PicklePtr read_legacy(const std::shared_ptr<MappedFile>& file, PicklePool& pool)
   const auto resolve = [&](const std::string& key, DType type, int64_t count) {
     const auto it = storages.emplace(key, whole_storage(key, type, count, nullptr)).first;
     if (it->second.type != type || it->second.storage_numel != count)
-      throw data_error(path + ": storage '" + key + "' is described twice and differently", "one description");
+      throw data_error(path + ": storage '" + key + "' is described twice and differently",
+                       "one description");
     return it->second;
   };
   PickleResult part;
@@ -102,7 +105,8 @@ PicklePtr read_legacy(const std::shared_ptr<MappedFile>& file, PicklePool& pool)
   size_t at = part.end;
   for (const auto& key : keys->list().items) {
     const auto it = storages.find(key->text());
-    if (it == storages.end()) throw data_error(path + ": storage '" + key->text() + "' is not used", "a used storage");
+    if (it == storages.end())
+      throw data_error(path + ": storage '" + key->text() + "' is not used", "a used storage");
     PickleTensor& storage = it->second;
     const uint64_t need = static_cast<uint64_t>(storage.storage_numel) * item_size(storage.type);
     int64_t count = 0;
@@ -120,7 +124,8 @@ PicklePtr read_legacy(const std::shared_ptr<MappedFile>& file, PicklePool& pool)
     if (auto* tensor = std::get_if<PickleTensor>(&value->value)) {
       tensor->storage = storages.at(tensor->storage_key).storage;
       if (!tensor->storage && numel(tensor->shape) > 0)
-        throw data_error(path + ": storage '" + tensor->storage_key + "' has no data", "an entry in the list of keys");
+        throw data_error(path + ": storage '" + tensor->storage_key + "' has no data",
+                         "an entry in the list of keys");
     }
   return root;
 }
@@ -139,8 +144,10 @@ class ModuleWalk {
 
   void visit(const PickleValue& module, const std::string& prefix, size_t depth) {
     if (depth > kMaxModuleDepth)
-      throw data_error(origin_ + ": modules nest deeper than " + std::to_string(kMaxModuleDepth) + " at '" + prefix + "'");
-    for_each(module, "_parameters", [&](const std::string& name, const PickleValue& value) { add(prefix + name, value); });
+      throw data_error(origin_ + ": modules nest deeper than " + std::to_string(kMaxModuleDepth) + " at '" +
+                       prefix + "'");
+    for_each(module, "_parameters",
+             [&](const std::string& name, const PickleValue& value) { add(prefix + name, value); });
     std::set<std::string> skipped;
     if (const auto list = module_part(module, "_non_persistent_buffers_set"))
       for (const auto& item : list->list().items) skipped.insert(item->text());
@@ -174,11 +181,14 @@ class ModuleWalk {
   size_t visited_ = 0;
 };
 
-bool is_module(const PickleValue& value) { return module_part(value, "_parameters") || module_part(value, "_modules"); }
+bool is_module(const PickleValue& value) {
+  return module_part(value, "_parameters") || module_part(value, "_modules");
+}
 
 }  // namespace
 
-TorchFile::TorchFile(const std::filesystem::path& path) : path_(path.string()), file_(std::make_shared<MappedFile>(path)) {
+TorchFile::TorchFile(const std::filesystem::path& path)
+    : path_(path.string()), file_(std::make_shared<MappedFile>(path)) {
   // The root shares the pool: values and mapping live as long as any copy of the root pointer.
   const auto pool = std::make_shared<PicklePool>();
   pool->hold(file_);
@@ -196,7 +206,8 @@ TorchFile::TorchFile(const std::filesystem::path& path) : path_(path.string()), 
   root_ = PicklePtr(pool, root.get());
 }
 
-std::vector<std::pair<std::string, PickleTensor>> state_dict(const PickleValue& root, const std::string& origin) {
+std::vector<std::pair<std::string, PickleTensor>> state_dict(const PickleValue& root,
+                                                             const std::string& origin) {
   const PickleValue* source = &root;
   PicklePtr inner;
   for (const char* key : {"model_state_dict", "state_dict", "model"}) {
@@ -221,11 +232,14 @@ std::vector<std::pair<std::string, PickleTensor>> state_dict(const PickleValue& 
     const auto* name = std::get_if<std::string>(&key->value);
     const auto* tensor = std::get_if<PickleTensor>(&value->value);
     if (!name || !tensor)
-      throw data_error(origin + ": entry " + (name ? "'" + *name + "'" : describe(*key)) + " is " + describe(*value),
-                       "a name and a tensor", "known keys of a checkpoint: model_state_dict, state_dict, model");
+      throw data_error(
+          origin + ": entry " + (name ? "'" + *name + "'" : describe(*key)) + " is " + describe(*value),
+          "a name and a tensor", "known keys of a checkpoint: model_state_dict, state_dict, model");
     const auto [it, fresh] = place.emplace(*name, named.size());
-    if (fresh) named.emplace_back(*name, *tensor);
-    else named[it->second].second = *tensor;  // as in Python, the later value wins at the earlier place
+    if (fresh)
+      named.emplace_back(*name, *tensor);
+    else
+      named[it->second].second = *tensor;  // as in Python, the later value wins at the earlier place
   }
   return named;
 }

@@ -57,7 +57,8 @@ class PickleWriter {
     return *this;
   }
   PickleWriter& number(double value) {
-    return std::trunc(value) == value && std::abs(value) < 0x1p53 ? integer(static_cast<int64_t>(value)) : real(value);
+    return std::trunc(value) == value && std::abs(value) < 0x1p53 ? integer(static_cast<int64_t>(value))
+                                                                  : real(value);
   }
   PickleWriter& tuple(const Shape& values) {
     bytes += '(';
@@ -70,18 +71,30 @@ class PickleWriter {
 
 const char* storage_class(DType type) {
   switch (type) {
-    case DType::f64: return "DoubleStorage";
-    case DType::f32: return "FloatStorage";
-    case DType::f16: return "HalfStorage";
-    case DType::bf16: return "BFloat16Storage";
-    case DType::i64: return "LongStorage";
-    case DType::i32: return "IntStorage";
-    case DType::i16: return "ShortStorage";
-    case DType::i8: return "CharStorage";
-    case DType::u8: return "ByteStorage";
-    case DType::boolean: return "BoolStorage";
-    case DType::c64: return "ComplexFloatStorage";
-    case DType::c128: return "ComplexDoubleStorage";
+    case DType::f64:
+      return "DoubleStorage";
+    case DType::f32:
+      return "FloatStorage";
+    case DType::f16:
+      return "HalfStorage";
+    case DType::bf16:
+      return "BFloat16Storage";
+    case DType::i64:
+      return "LongStorage";
+    case DType::i32:
+      return "IntStorage";
+    case DType::i16:
+      return "ShortStorage";
+    case DType::i8:
+      return "CharStorage";
+    case DType::u8:
+      return "ByteStorage";
+    case DType::boolean:
+      return "BoolStorage";
+    case DType::c64:
+      return "ComplexFloatStorage";
+    case DType::c128:
+      return "ComplexDoubleStorage";
   }
   return "FloatStorage";
 }
@@ -91,7 +104,14 @@ void put_tensor(PickleWriter& out, const TensorView& view, size_t key) {
   for (size_t i = strides.size(); i-- > 1;) strides[i - 1] = strides[i] * std::max<int64_t>(view.shape[i], 1);
   out.global("torch._utils", "_rebuild_tensor_v2").op("((");
   out.text("storage").global("torch", storage_class(view.type)).text(std::to_string(key)).text("cpu");
-  out.integer(view.numel()).op("tQ").integer(0).tuple(view.shape).tuple(strides).op("\x89").ordered_dict().op("tR");
+  out.integer(view.numel())
+      .op("tQ")
+      .integer(0)
+      .tuple(view.shape)
+      .tuple(strides)
+      .op("\x89")
+      .ordered_dict()
+      .op("tR");
 }
 
 /// Version of every module on the way to a tensor; batch norm is known by its counter and has version 2.
@@ -100,7 +120,8 @@ void put_metadata(PickleWriter& out, const std::vector<std::pair<std::string, Te
   for (const auto& [name, view] : tensors) {
     for (size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1))
       modules.insert(name.substr(0, dot));
-    if (const size_t dot = name.rfind('.'); dot != std::string::npos && name.substr(dot) == ".num_batches_tracked")
+    if (const size_t dot = name.rfind('.');
+        dot != std::string::npos && name.substr(dot) == ".num_batches_tracked")
       counted.insert(name.substr(0, dot));
   }
   out.op("}(").text("_metadata").ordered_dict().op("(");
@@ -115,7 +136,8 @@ class ZipWriter {
   explicit ZipWriter(std::ofstream& out) : out_(out) {}
 
   void add(const std::string& name, const char* data, uint64_t size) {
-    const auto crc = static_cast<uint32_t>(crc32_z(crc32_z(0, nullptr, 0), reinterpret_cast<const Bytef*>(data), size));
+    const auto crc =
+        static_cast<uint32_t>(crc32_z(crc32_z(0, nullptr, 0), reinterpret_cast<const Bytef*>(data), size));
     std::string extra;
     if (size >= kWide) {
       put<uint16_t>(extra, 1);
@@ -185,7 +207,8 @@ class ZipWriter {
   }
 
  private:
-  /// Flags (UTF-8 names), method "stored", time, CRC, both sizes, lengths: equal in local and central headers.
+  /// Flags (UTF-8 names), method "stored", time, CRC, both sizes, lengths: equal in local and central
+  /// headers.
   static void put_common(std::string& out, uint32_t crc, uint64_t size, size_t name, size_t extra) {
     put<uint16_t>(out, 0x0800);
     put<uint16_t>(out, 0);
@@ -248,8 +271,8 @@ void write_torch_state(const std::filesystem::path& path,
     zip.finish();
     out.close();
     if (!out)
-      throw environment_error("cannot write " + path.string() + ": " + std::strerror(errno), "room on the disk",
-                              "free disk space or choose another folder");
+      throw environment_error("cannot write " + path.string() + ": " + std::strerror(errno),
+                              "room on the disk", "free disk space or choose another folder");
   });
 }
 

@@ -7,8 +7,8 @@
 namespace windtunnel::core {
 namespace {
 
-constexpr uint32_t kLocalHeader = 0x04034b50, kCentralHeader = 0x02014b50, kEnd = 0x06054b50, kEnd64 = 0x06064b50,
-                   kLocator64 = 0x07064b50;
+constexpr uint32_t kLocalHeader = 0x04034b50, kCentralHeader = 0x02014b50, kEnd = 0x06054b50,
+                   kEnd64 = 0x06064b50, kLocator64 = 0x07064b50;
 constexpr uint64_t kLocalBytes = 30, kCentralBytes = 46, kEndBytes = 22, kEnd64Bytes = 56, kLocatorBytes = 20;
 constexpr uint64_t kMaxComment = 65535;
 
@@ -65,7 +65,8 @@ ZipArchive::Directory ZipArchive::find_directory() const {
       const uint64_t end64 = bytes.at<uint64_t>(at - kLocatorBytes + 8);
       bytes.need(end64, kEnd64Bytes);
       if (bytes.at<uint32_t>(end64) != kEnd64)
-        throw data_error(file_->path() + ": no ZIP64 record at byte " + std::to_string(end64), "a whole torch file");
+        throw data_error(file_->path() + ": no ZIP64 record at byte " + std::to_string(end64),
+                         "a whole torch file");
       directory = {bytes.at<uint64_t>(end64 + 48), bytes.at<uint64_t>(end64 + 40)};
     }
     bytes.need(directory.offset, directory.size);
@@ -81,7 +82,8 @@ void ZipArchive::read_directory(Directory directory) {
   for (uint64_t at = directory.offset; at < stop;) {
     bytes.need(at, kCentralBytes);
     if (bytes.at<uint32_t>(at) != kCentralHeader)
-      throw data_error(file_->path() + ": no zip directory entry at byte " + std::to_string(at), "a torch file");
+      throw data_error(file_->path() + ": no zip directory entry at byte " + std::to_string(at),
+                       "a torch file");
     const uint64_t name_length = bytes.at<uint16_t>(at + 28), extra_length = bytes.at<uint16_t>(at + 30),
                    comment_length = bytes.at<uint16_t>(at + 32);
     const std::string name = bytes.text(at + kCentralBytes, name_length);
@@ -125,7 +127,8 @@ void ZipArchive::find_prefix() {
     if (match && (!best || name.size() < best->size())) best = &name;
   }
   if (!best)
-    throw data_error(file_->path() + ": zip file without an entry .../data.pkl", "a file written by torch.save");
+    throw data_error(file_->path() + ": zip file without an entry .../data.pkl",
+                     "a file written by torch.save");
   prefix_ = best->substr(0, best->size() - key.size());
 }
 
@@ -140,7 +143,8 @@ std::span<const std::byte> ZipArchive::at(const std::string& name) const {
   const Bytes bytes(*file_);
   bytes.need(entry.header, kLocalBytes);
   if (bytes.at<uint32_t>(entry.header) != kLocalHeader)
-    throw data_error(where + ": no local header at byte " + std::to_string(entry.header), "a whole torch file");
+    throw data_error(where + ": no local header at byte " + std::to_string(entry.header),
+                     "a whole torch file");
   const uint64_t begin = entry.header + kLocalBytes + bytes.at<uint16_t>(entry.header + 26) +
                          bytes.at<uint16_t>(entry.header + 28);
   bytes.need(begin, entry.size);

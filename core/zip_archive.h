@@ -9,9 +9,9 @@
 
 namespace windtunnel::core {
 
-/// Directory of a zip file whose entries are stored without compression, as torch.save writes them. Sizes and places
-/// come from the central directory (local headers carry zeros there); ZIP64 is understood. Every length and offset is
-/// checked; errors are data errors naming file and entry.
+/// Directory of a zip file whose entries are stored without compression, as torch.save writes them. Sizes and
+/// places come from the central directory (local headers carry zeros there); ZIP64 is understood. Every
+/// length and offset is checked; errors are data errors naming file and entry.
 class ZipArchive {
  public:
   static bool looks_like_zip(const MappedFile& file);
