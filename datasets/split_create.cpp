@@ -174,13 +174,9 @@ void add_windows(std::vector<WindowRef>& list, const std::string& id, int64_t be
   for (int64_t t = begin; t + horizon <= end; t += interval) list.push_back({id, t});
 }
 
-int64_t windows_in(int64_t frames, int64_t horizon, int64_t interval) {
-  return frames < horizon ? 0 : (frames - horizon) / interval + 1;
-}
-
-/// Gives each trunk a set: train until its share is reached, then test and val in turn.
-void deal(std::vector<Trunk>& trunks, core::PythonRandom& random, double train_windows, bool judged_elsewhere,
-          int64_t horizon, int64_t interval) {
+/// Gives each trunk a set: train until it has its frames, then test and val in turn.
+void deal(std::vector<Trunk>& trunks, core::PythonRandom& random, double train_frames,
+          bool judged_elsewhere) {
   std::vector<Trunk*> order;
   for (auto& trunk : trunks) order.push_back(&trunk);
   random.shuffle(order);
@@ -189,9 +185,9 @@ void deal(std::vector<Trunk>& trunks, core::PythonRandom& random, double train_w
   size_t judged = 0;
   for (size_t i = 0; i < order.size(); ++i) {
     const bool must = i == 0, may = order.size() - i > reserve;
-    if (must || (may && judged == 0 && given < train_windows)) {
+    if (must || (may && judged == 0 && given < train_frames)) {
       order[i]->set = 0;
-      given += static_cast<double>(windows_in(order[i]->end - order[i]->begin, horizon, interval));
+      given += static_cast<double>(order[i]->end - order[i]->begin);
     } else {
       order[i]->set = judged++ % 2 == 0 ? 2 : 1;
     }
@@ -235,8 +231,8 @@ Split leak_free_split(const Scenario& s, const Names& names, Side side, uint64_t
   }
   split.remain = without(sorted, split.in_dist, split.out_dist);
 
-  double total = 0;
-  for (const auto& name : sorted) total += static_cast<double>(windows_in(name.frames, horizon, s.interval));
+  int64_t total = 0;
+  for (const auto& name : sorted) total += name.frames;
   for (const auto* group : {&split.in_dist, &split.out_dist})
     for (size_t i = 0; i < group->size(); ++i)
       add_windows(i < group->size() / 2 ? split.val : split.test, (*group)[i].id, 0, (*group)[i].frames,
@@ -254,8 +250,8 @@ Split leak_free_split(const Scenario& s, const Names& names, Side side, uint64_t
     }
   }
   if (divided)
-    deal(trunks, random, s.train_ratio * total, !split.val.empty() && !split.test.empty(), horizon,
-         s.interval);
+    deal(trunks, random, s.train_ratio * static_cast<double>(total),
+         !split.val.empty() && !split.test.empty());
   for (size_t i = 0; i < trunks.size();) {
     size_t j = i + 1;  // a run of trunks of one trajectory and one set
     while (j < trunks.size() && trunks[j].trajectory == trunks[i].trajectory &&

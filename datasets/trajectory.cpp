@@ -7,10 +7,18 @@ namespace windtunnel::datasets {
 
 core::Array Trajectory::read(const std::vector<int64_t>& fields, int64_t begin, int64_t end,
                              int64_t stride) const {
+  check_frames(begin, end);
   const auto count = static_cast<int64_t>(fields.size());
   core::Array out({end - begin, (height_ + stride - 1) / stride, (width_ + stride - 1) / stride, count});
   read(fields, begin, end, stride, out.data.data(), count);
   return out;
+}
+
+void Trajectory::check_frames(int64_t begin, int64_t end) const {
+  if (begin < 0 || begin > end || end > frames_)
+    throw data_error(path() + ": window of frames " + std::to_string(begin) + " to " + std::to_string(end) +
+                         " is not within the trajectory",
+                     "frames 0 to " + std::to_string(frames_));
 }
 
 core::Registry<FormatInfo>& formats() {

@@ -41,6 +41,9 @@ class Trajectory {
   virtual std::string path() const = 0;
 
  protected:
+  /// A data error unless [begin, end) lies within the trajectory.
+  void check_frames(int64_t begin, int64_t end) const;
+
   std::string id_;
   std::vector<double> parameters_;
   int64_t frames_ = 0, height_ = 0, width_ = 0;

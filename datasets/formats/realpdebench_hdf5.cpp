@@ -73,10 +73,7 @@ class Hdf5Trajectory : public Trajectory {
 
   void read(const std::vector<int64_t>& fields, int64_t begin, int64_t end, int64_t stride, float* out,
             int64_t step) const override {
-    if (begin < 0 || begin > end || end > frames_)
-      throw data_error(path_ + ": window of frames " + std::to_string(begin) + " to " + std::to_string(end) +
-                           " is not within the trajectory",
-                       "frames 0 to " + std::to_string(frames_));
+    check_frames(begin, end);
     thread_local std::vector<std::vector<float>> buffers;
     if (buffers.size() < arrays_.size()) buffers.resize(arrays_.size());
     std::vector<const float*> data(arrays_.size(), nullptr);

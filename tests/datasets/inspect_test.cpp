@@ -1,0 +1,105 @@
+#include "datasets/inspect.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/file.h"
+#include "core/log.h"
+#include "core/sha256.h"
+#include "datasets/dataset.h"
+#include "tests/datasets/small_data.h"
+
+namespace windtunnel::datasets {
+namespace {
+
+using testing::TemporaryFolder;
+using testing::toy_scenario;
+using testing::write_toy;
+
+class Inspect : public ::testing::Test {
+ protected:
+  Inspect() {
+    core::set_log_quiet(true);
+    write_toy(root_.path(), 8);
+    for (const Side side : {Side::real, Side::numerical})
+      write_split(leak_free_split(scenario_, list_trajectories(scenario_, root_.path(), side), side, 0),
+                  scenario_, root_.path(), side);
+  }
+  ~Inspect() override { core::set_log_quiet(false); }
+
+  bool finds(const std::string& severity, const std::string& place, const std::string& text) const {
+    const auto findings = verify(root_.path(), scenario_);
+    const bool found = std::any_of(findings.begin(), findings.end(), [&](const Finding& f) {
+      return f.severity == severity && f.place.find(place) != std::string::npos &&
+             f.message.find(text) != std::string::npos;
+    });
+    if (!found)
+      for (const auto& f : findings) ADD_FAILURE() << f.severity << ": " << f.place << ": " << f.message;
+    return found;
+  }
+
+  Scenario scenario_ = toy_scenario();
+  TemporaryFolder root_;
+};
+
+TEST_F(Inspect, GoodDataHaveNoFindings) {
+  for (const auto& f : verify(root_.path(), scenario_)) ADD_FAILURE() << f.place << ": " << f.message;
+}
+
+TEST_F(Inspect, DescribesBothSides) {
+  const auto d = describe(root_.path(), scenario_);
+  EXPECT_EQ(d["sides"]["real"]["trajectories"].size(), 8u);
+  EXPECT_EQ(d["sides"]["real"]["trajectories"][2]["parameters"]["Re"], 1200.0);
+  EXPECT_EQ(d["sides"]["numerical"]["stored_grid"], core::Json::array({4, 6}));
+  EXPECT_EQ(d["fields"][0]["range"]["real"]["min"], testing::value_of(0, 0, 0, 0, 0));
+  EXPECT_EQ(d["fields"][0]["range"]["real"]["max"], testing::value_of(0, 7, 29, 3, 5));
+  EXPECT_FALSE(d["fields"][2]["range"].contains("real"));
+  EXPECT_EQ(d["sides"]["real"]["split"]["windows_sharing_frames"]["train_with_test"], 0);
+  EXPECT_TRUE(d["sides"]["real"]["split"]["stored"].get<bool>());
+}
+
+TEST_F(Inspect, BadValuesShapesAndCopies) {
+  std::vector<double> values(30 * 4 * 6, 1.0);
+  std::filesystem::remove(root_ / "toy/real/1300.h5");
+  testing::write_hdf5(root_ / "toy/real/1300.h5", "measured_data/v", {30, 4, 6}, values);
+  values[100] = std::nan("");
+  testing::write_hdf5(root_ / "toy/real/1300.h5", "measured_data/u", {30, 4, 6}, values);
+  std::filesystem::copy_file(root_ / "toy/real/1000.h5", root_ / "toy/real/2000.h5");
+  std::filesystem::remove(root_ / "toy/real/1400.h5");
+  EXPECT_TRUE(finds("error", "real/1300.h5", "not a number"));
+  EXPECT_TRUE(finds("error", "real/2000.h5", "the same values as real/1000.h5"));
+  EXPECT_TRUE(finds("warning", "numerical/1400.h5", "no partner"));
+  EXPECT_TRUE(finds("error", "real", "names trajectory '1400.h5'"));
+}
+
+TEST_F(Inspect, SplitsThatShareOrOverrun) {
+  core::write_file_atomic(root_ / "toy/train_index_real.json",
+                          R"([{"sim_id": "1000.h5", "time_id": 0}, {"sim_id": "1000.h5", "time_id": 0},
+                              {"sim_id": "1000.h5", "time_id": 28}])");
+  core::write_file_atomic(root_ / "toy/test_index_real.json", R"([{"sim_id": "1000.h5", "time_id": 4}])");
+  EXPECT_TRUE(finds("warning", "real train", "2 of 3 windows share frames with test"));
+  EXPECT_TRUE(finds("error", "real train", "1 windows pass the end"));
+  EXPECT_TRUE(finds("warning", "real train", "1 windows appear more than once"));
+}
+
+TEST_F(Inspect, ManifestHashes) {
+  const auto file = root_ / "toy/real/1000.h5";
+  const auto size = std::filesystem::file_size(file);
+  const auto write = [&](const std::string& hash, int64_t bytes, const std::string& name) {
+    core::write_file_atomic(root_ / "toy/manifest.json",
+                            core::Json{{"files", {{name, {{"bytes", bytes}, {"sha256", hash}}}}}}.dump());
+  };
+  write(core::sha256_file(file), static_cast<int64_t>(size), "real/1000.h5");
+  EXPECT_TRUE(verify(root_.path(), scenario_).empty());
+  write(std::string(64, '0'), static_cast<int64_t>(size), "real/1000.h5");
+  EXPECT_TRUE(finds("error", "real/1000.h5", "SHA-256"));
+  write(core::sha256_file(file), 1, "real/1000.h5");
+  EXPECT_TRUE(finds("error", "real/1000.h5", "bytes"));
+  write(core::sha256_file(file), 1, "real/1001.h5");
+  EXPECT_TRUE(finds("error", "real/1001.h5", "missing"));
+}
+
+}  // namespace
+}  // namespace windtunnel::datasets
