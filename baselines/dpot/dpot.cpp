@@ -120,7 +120,7 @@ Dpot::Dpot(const ModelContext& context, const DpotOptions& o)
   const int64_t out_channels = given_or(o.out_channels, std::max(output_.channels, kFewestChannels));
   network_ = register_module(
       "dpot_model", std::make_shared<DpotNetwork>(sizes, o, out_channels, out_frames_, output_.channels));
-  if (!o.backbone.empty() && !ShapeOnly::active()) load_backbone(read_checkpoint(o.backbone).state, o.backbone);
+  if (!o.backbone.empty() && !ShapeOnly::active()) load_backbone(load_weights(o.backbone).state, o.backbone);
 }
 
 at::Tensor Dpot::window(const at::Tensor& x) const {

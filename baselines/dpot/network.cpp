@@ -46,7 +46,8 @@ struct TimeAggregation : torch::nn::Module {
     if (!exponential) return;
     gamma = register_parameter("gamma", constant_values({1, width}, 0));
     if (ShapeOnly::active()) return;
-    auto values = gamma.data().accessor<float, 2>();
+    const at::Tensor data = gamma.data();
+    auto values = data.accessor<float, 2>();
     for (int64_t j = 0; j < width; ++j)
       values[0][j] = static_cast<float>(std::exp2(-10.0 + 20.0 * static_cast<double>(j) / static_cast<double>(width - 1)));
   }

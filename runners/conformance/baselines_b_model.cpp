@@ -184,7 +184,7 @@ void check_model_case(CaseResult& result, const PublishedModel& model, const fs:
   fs::path weights = json, tensors = json;
   weights.replace_extension(".pth");
   tensors.replace_extension(".safetensors");
-  const ModelCase golden{core::read_json(json), GoldenTensors(tensors), baselines::read_checkpoint(weights),
+  const ModelCase golden{core::read_json(json), GoldenTensors(tensors), baselines::load_weights(weights).state,
                          weights.string(), model};
   for (const char* kernels : {"fast", "reference"}) {
     const auto built = golden.make(kernels);

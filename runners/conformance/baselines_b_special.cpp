@@ -68,11 +68,11 @@ void check_backbone(CaseResult& result, const PublishedModel& model, const fs::p
   result.expect("parameter count", built->parameter_count() == golden.at("num_params").get<int64_t>());
 
   const fs::path upstream = beside(json, "_upstream.pth");
-  built->load_state(baselines::read_checkpoint(beside(json, "_before.pth")), json.string());
-  const auto report = built->load_backbone(baselines::read_checkpoint(upstream), upstream.string());
+  built->load_state(baselines::load_weights(beside(json, "_before.pth")).state, json.string());
+  const auto report = built->load_backbone(baselines::load_weights(upstream).state, upstream.string());
   result.expect("loaded names", report.loaded == golden.at("loaded_from_backbone").get<std::vector<std::string>>());
   result.expect("kept names", report.kept == golden.at("kept").get<std::vector<std::string>>());
-  const StateDict expected = baselines::read_checkpoint(beside(json, ".pth"));
+  const StateDict expected = baselines::load_weights(beside(json, ".pth")).state;
   compare_state_values(result, "state after the backbone", built->state(), expected);
 
   built->eval();
