@@ -48,6 +48,11 @@ class Baseline : public torch::nn::Module {
   /// Seeds whatever predict() draws. Returns false if prediction is deterministic.
   virtual bool seed_prediction(uint64_t) { return false; }
 
+  /// A model that needs a look at the data before its first update (scales of the fields, for example) asks for it;
+  /// training then passes every batch to observe() once. Models restored from a file do not ask.
+  virtual bool wants_observation() const { return false; }
+  virtual void observe(const at::Tensor& x, const at::Tensor& y) {}
+
   /// State in published form. The default lists every named parameter and buffer in module order; a model whose
   /// memory layout differs overrides the pair to_published / from_published (also used for gradients).
   StateDict state() const;

@@ -10,6 +10,7 @@
 
 #include <cmath>
 
+#include "baselines/trace.h"
 #include "core/array.h"
 #include "core/error.h"
 
@@ -38,7 +39,9 @@ void Network::check(const NetworkShape& shape) {
       throw core::model_error("dim_mults is " + core::to_string(shape.dim_mults), "positive factors");
 }
 
-Network::Network(torch::nn::Module& root, const NetworkShape& shape) : shape_(shape) {
+Network::Network(torch::nn::Module& root, const NetworkShape& shape, const std::string& kernels,
+                 std::string prefix)
+    : shape_(shape), prefix_(std::move(prefix)) {
   check(shape);
   const int64_t d = shape.dim, time_size = 4 * d;
   widths_ = {d};
@@ -60,7 +63,7 @@ Network::Network(torch::nn::Module& root, const NetworkShape& shape) : shape_(sh
   auto ups = root.register_module("ups", std::make_shared<Children>());
 
   for (size_t i = 0; i < levels; ++i)
-    down_.push_back(make_stage(*downs, i, widths_[i], widths_[i + 1], i + 1 < levels));
+    down_.push_back(make_stage(*downs, "downs", i, widths_[i], widths_[i + 1], i + 1 < levels));
   const int64_t deepest = widths_.back();
   mid1_ = root.register_module("mid_block1", std::make_shared<ResBlock>(deepest, deepest, time_size));
   mid_spatial_ = root.register_module("mid_spatial_attn", std::make_shared<SpatialAttention>(deepest));
@@ -68,18 +71,20 @@ Network::Network(torch::nn::Module& root, const NetworkShape& shape) : shape_(sh
       root.register_module("mid_temporal_attn", std::make_shared<TemporalAttention>(deepest, rotary_));
   mid2_ = root.register_module("mid_block2", std::make_shared<ResBlock>(deepest, deepest, time_size));
   for (size_t j = 0; j < levels; ++j)
-    up_.push_back(make_stage(*ups, j, 2 * widths_[levels - j], widths_[levels - 1 - j], j + 1 < levels));
+    up_.push_back(
+        make_stage(*ups, "ups", j, 2 * widths_[levels - j], widths_[levels - 1 - j], j + 1 < levels));
   auto final_conv = root.register_module("final_conv", std::make_shared<Children>());
   final_block_ = final_conv->add("0", std::make_shared<ResBlock>(2 * d, d, 0));
   final_conv_ = final_conv->add(
       "1", std::make_shared<Weights>(at::IntArrayRef{shape.out_channels, d, 1, 1, 1}, shape.out_channels));
 }
 
-Network::Stage Network::make_stage(torch::nn::Module& list, size_t index, int64_t in, int64_t out,
-                                   bool resample) {
-  auto node = list.register_module(std::to_string(index), std::make_shared<Children>());
+Network::Stage Network::make_stage(Children& list, const std::string& name, size_t index, int64_t in,
+                                   int64_t out, bool resample) {
+  auto node = list.add(std::to_string(index), std::make_shared<Children>());
   const int64_t time_size = 4 * shape_.dim;
   Stage stage;
+  stage.name = name + "." + std::to_string(index);
   stage.block1 = node->add("0", std::make_shared<ResBlock>(in, out, time_size));
   stage.block2 = node->add("1", std::make_shared<ResBlock>(out, out, time_size));
   stage.spatial = node->add("2", std::make_shared<LinearAttention>(out));
@@ -89,55 +94,79 @@ Network::Stage Network::make_stage(torch::nn::Module& list, size_t index, int64_
   return stage;
 }
 
-/// SiLU of the embedding, (B or 1, 4d): sin then cos of t * 10000^(-k/(d/2-1)), affine, GELU, affine.
+/// (B or 1, 4d): sin then cos of t * 10000^(-k/(d/2-1)), affine, GELU, affine.
 at::Tensor Network::time_embedding(const at::Tensor& steps) const {
   const int64_t half = shape_.dim / 2;
   const auto options = time1_->weight.options().requires_grad(false);
   at::Tensor waves;
   if (steps.defined()) {
-    const at::Tensor frequencies =
-        at::exp(at::arange(half, options) * (-std::log(10000.0) / static_cast<double>(half - 1)));
-    const at::Tensor angles = steps.to(options.dtype()).unsqueeze(1) * frequencies;
+    const double rate = -std::log(10000.0) / static_cast<double>(half - 1);
+    const at::Tensor angles =
+        steps.to(options.dtype()).unsqueeze(1) * at::exp(at::arange(half, options) * rate);
     waves = at::cat({angles.sin(), angles.cos()}, 1);
   } else {
     waves = at::zeros({1, 2 * half}, options);
     waves.narrow(1, half, half).fill_(1);
   }
-  return at::silu(linear(at::gelu(linear(waves, *time1_)), *time3_));
+  return linear(at::gelu(linear(waves, *time1_)), *time3_);
+}
+
+void Network::tell(const std::string& name, const at::Tensor& value) const {
+  if (Trace* trace = Trace::active()) trace->value(prefix_ + name, value.permute({0, 4, 1, 2, 3}));
+}
+
+at::Tensor Network::through(const Stage& stage, at::Tensor h, const at::Tensor& time,
+                            const Positions& positions) const {
+  h = stage.block1->forward(h, time);
+  tell(stage.name + ".0", h);
+  h = stage.block2->forward(h, time);
+  tell(stage.name + ".1", h);
+  h = stage.spatial->forward(h);
+  tell(stage.name + ".2", h);
+  h = stage.temporal->forward(h, positions);
+  tell(stage.name + ".3", h);
+  return h;
 }
 
 at::Tensor Network::forward(const at::Tensor& x, const at::Tensor& steps, int64_t bias_frames) const {
   const Positions positions{rotary_->forward(x.size(1)), position_bias_->forward(bias_frames)};
-  const at::Tensor time = time_embedding(steps);
-  const auto through = [&](const Stage& stage, const at::Tensor& h) {
-    const at::Tensor mixed =
-        stage.spatial->forward(stage.block2->forward(stage.block1->forward(h, time), time));
-    return stage.temporal->forward(mixed, positions);
-  };
+  const at::Tensor embedding = time_embedding(steps);
+  if (Trace* trace = Trace::active()) trace->value(prefix_ + "time_mlp", embedding.expand({x.size(0), -1}));
+  const at::Tensor time = at::silu(embedding);
 
-  at::Tensor h = init_attention_->forward(convolve(x, *init_conv_, {1, 1, 1}, {3, 3, 3}), positions);
+  at::Tensor h = convolve(x, *init_conv_, {1, 1, 1}, {3, 3, 3});
+  tell("init_conv", h);
+  h = init_attention_->forward(h, positions);
+  tell("init_temporal_attn", h);
   const at::Tensor first = h;
   std::vector<at::Tensor> skips;
   for (const Stage& stage : down_) {
-    h = through(stage, h);
+    h = through(stage, h, time, positions);
     skips.push_back(h);
     if (stage.resample) h = convolve(h, *stage.resample, {1, 2, 2}, {0, 1, 1});
   }
-  h = mid_temporal_->forward(mid_spatial_->forward(mid1_->forward(h, time)), positions);
+  h = mid1_->forward(h, time);
+  tell("mid_block1", h);
+  h = mid_spatial_->forward(h);
+  tell("mid_spatial_attn", h);
+  h = mid_temporal_->forward(h, positions);
+  tell("mid_temporal_attn", h);
   h = mid2_->forward(h, time);
+  tell("mid_block2", h);
   for (const Stage& stage : up_) {
-    h = through(stage, at::cat({h, skips.back()}, -1));
+    h = through(stage, at::cat({h, skips.back()}, -1), time, positions);
     skips.pop_back();
     if (stage.resample) h = upsample(h, *stage.resample);
   }
   return linear(final_block_->forward(at::cat({h, first}, -1), {}), *final_conv_);
 }
 
-std::vector<std::string> Network::zero_gradient_parameters(const std::string& prefix) const {
+std::vector<std::string> Network::zero_gradient_parameters() const {
   std::vector<std::string> names;
   const auto block = [&](const std::string& name, int64_t width) {
     if (width != kGroups) return;
-    for (const char* part : {".block1.proj.bias", ".block2.proj.bias"}) names.push_back(prefix + name + part);
+    for (const char* part : {".block1.proj.bias", ".block2.proj.bias"})
+      names.push_back(prefix_ + name + part);
   };
   const size_t levels = down_.size();
   for (size_t i = 0; i < levels; ++i)

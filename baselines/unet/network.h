@@ -19,7 +19,9 @@ struct NetworkShape {
 /// never. Not a module itself: it registers its parts, under the published names, in `root`.
 class Network {
  public:
-  Network(torch::nn::Module& root, const NetworkShape& shape);
+  /// `prefix`: name of `root` within the model, with a trailing dot. `kernels`: auto, fast or reference.
+  Network(torch::nn::Module& root, const NetworkShape& shape, const std::string& kernels = "auto",
+          std::string prefix = "");
 
   /// x (B,F,H,W,in) -> (B,F,H,W,out). `steps` (B): diffusion step of each sample; undefined: step 0 for all.
   /// `bias_frames`: frames the position bias is made for (normally F).
@@ -29,22 +31,28 @@ class Network {
   int64_t spatial_factor() const { return int64_t{1} << (down_.size() - 1); }
 
   /// Biases of convolutions in front of a group norm with one channel per group: they cancel.
-  std::vector<std::string> zero_gradient_parameters(const std::string& prefix = "") const;
+  std::vector<std::string> zero_gradient_parameters() const;
 
   /// Model error if `shape` cannot be built (called by the constructor before any work).
   static void check(const NetworkShape& shape);
 
  private:
   struct Stage {
+    std::string name;
     std::shared_ptr<ResBlock> block1, block2;
     std::shared_ptr<LinearAttention> spatial;
     std::shared_ptr<TemporalAttention> temporal;
     std::shared_ptr<Weights> resample;  ///< null at the last stage
   };
-  Stage make_stage(torch::nn::Module& list, size_t index, int64_t in, int64_t out, bool resample);
+  Stage make_stage(Children& list, const std::string& name, size_t index, int64_t in, int64_t out,
+                   bool resample);
   at::Tensor time_embedding(const at::Tensor& steps) const;
+  at::Tensor through(const Stage& stage, at::Tensor h, const at::Tensor& time,
+                     const Positions& positions) const;
+  void tell(const std::string& name, const at::Tensor& value) const;  ///< to the active trace, channels first
 
   NetworkShape shape_;
+  std::string prefix_;
   std::vector<int64_t> widths_;  ///< d, d*m_1, ...
   std::shared_ptr<PositionBias> position_bias_;
   std::shared_ptr<Rotary> rotary_;
