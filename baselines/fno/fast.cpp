@@ -1,6 +1,5 @@
 #include "baselines/fno/fast.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/addmm.h>
@@ -13,6 +12,8 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+
+#include "baselines/fno/slabs.h"
 
 namespace windtunnel::baselines::fno {
 
@@ -32,12 +33,6 @@ at::Tensor lifted_input(const at::Tensor& x, const GridSizes& sizes) {
   return lifted;
 }
 
-int64_t slab_planes(const GridSizes& sizes, int64_t channels) {
-  constexpr int64_t kBytesPerThread = 3 << 20;  // second-level cache and a share of the third
-  const int64_t plane = sizes.n[1] * sizes.n[2] * channels * 4;
-  return std::clamp<int64_t>(kBytesPerThread * at::get_num_threads() / plane, 1, sizes.n[0]);
-}
-
 at::Tensor infer(const NetworkTensors& net, const NormSettings& norm, const TruncatedDft& grid,
                  const TruncatedDft& crop, const at::Tensor& x) {
   const at::NoGradGuard guard;
@@ -45,7 +40,7 @@ at::Tensor infer(const NetworkTensors& net, const NormSettings& norm, const Trun
   const auto& [n1, n2, n3] = s.n;
   const auto& [t, h, w] = s.crop;
   const int64_t batch = x.size(0), width = net.fc0_weight.size(0), layers = static_cast<int64_t>(net.layers.size());
-  const int64_t step = slab_planes(s, width);
+  const Slabs slabs(s, batch, width, x.device());
 
   const at::Tensor input = lifted_input(x, s);
   const at::Tensor lift = at::cat({net.fc0_weight, net.fc0_bias.unsqueeze(1)}, 1);
@@ -60,60 +55,59 @@ at::Tensor infer(const NetworkTensors& net, const NormSettings& norm, const Trun
   // `field` holds the running layer's W v until the inverse transform is added; the last layer's is cropped.
   at::Tensor field = layers > 1 ? at::empty({batch, n1, n2, n3, width}, x.options()) : at::Tensor();
   at::Tensor last = at::empty({batch, t, h, w, width}, x.options());
-  const auto store = [&](int64_t layer, const at::Tensor& map, const at::Tensor& planes, int64_t b, int64_t first) {
-    const int64_t count = planes.size(0), channels = planes.size(3);
+  const auto store = [&](int64_t layer, const at::Tensor& map, const at::Tensor& planes, const Slab& slab) {
+    const int64_t channels = planes.size(3);
     if (layer + 1 < layers) {
-      at::Tensor out = field[b].narrow(0, first, count).view({count * n2 * n3, width});
-      at::mm_out(out, planes.view({count * n2 * n3, channels}), map.t());
-    } else if (first < t) {
-      const int64_t kept = std::min(count, t - first);
+      at::Tensor out = slab.of(field).view({-1, width});
+      at::mm_out(out, planes.view({-1, channels}), map.t());
+    } else if (slab.first < t) {
+      const int64_t kept = std::min(slab.count, t - slab.first);
       const at::Tensor data = planes.narrow(0, 0, kept).narrow(1, 0, h).narrow(2, 0, w).contiguous();
-      at::Tensor out = last[b].narrow(0, first, kept).view({kept * h * w, width});
-      at::mm_out(out, data.view({kept * h * w, channels}), map.t());
+      at::Tensor out = last[slab.sample].narrow(0, slab.first, kept).view({-1, width});
+      at::mm_out(out, data.view({-1, channels}), map.t());
     }
   };
 
+  const auto nothing = [] { return 0; };
   at::Tensor spectrum = grid.planes_buffer(batch, n1, input.size(4));
   const at::Tensor first_map = matrix[0].mm(lift);
-  for (int64_t b = 0; b < batch; ++b)
-    for (int64_t first = 0; first < n1; first += step) {
-      const int64_t count = std::min(step, n1 - first);
-      const at::Tensor planes = input[b].narrow(0, first, count);
-      grid.analyse(planes, spectrum[b].narrow(0, first, count));
-      store(0, first_map, planes, b, first);
-    }
+  slabs.run(n1, nothing, [&](const Slab& slab, int) {
+    const at::Tensor planes = slab.of(input);
+    grid.analyse(planes, slab.of(spectrum));
+    store(0, first_map, planes, slab);
+  });
 
-  at::Tensor activated = at::empty({step, n2, n3, width}, x.options());
   at::Tensor out = at::empty({batch, t, h, w, net.fc2_weight.size(0)}, x.options());
   for (int64_t l = 0; l < layers; ++l) {
     const LayerTensors& layer = net.layers[static_cast<size_t>(l)];
-    const bool is_last = l + 1 == layers;
+    const at::Tensor& bias = offset[static_cast<size_t>(l)];
     at::Tensor modes = grid.to_modes(spectrum);
     if (l == 0) modes = modes.matmul(lift.t());
     modes = mix_modes(modes, layer.spectral).mul_(norm_scale[static_cast<size_t>(l)]);
     grid.drop_overwritten(modes);
-    const TruncatedDft& inverse = is_last ? crop : grid;
-    const at::Tensor mixed = inverse.from_modes(modes);
-    if (l == 0 && !is_last) spectrum = grid.planes_buffer(batch, n1, width);
-    const int64_t frames = is_last ? t : n1;
-    for (int64_t b = 0; b < batch; ++b)
-      for (int64_t first = 0; first < frames; first += step) {
-        const int64_t count = std::min(step, frames - first);
-        const at::Tensor planes = (is_last ? last : field)[b].narrow(0, first, count);
-        inverse.synthesise_add(mixed[b].narrow(0, first, count), offset[static_cast<size_t>(l)], planes);
-        if (!is_last) {
-          at::Tensor v = activated.narrow(0, 0, count);
-          at::gelu_out(v, planes);
-          grid.analyse(v, spectrum[b].narrow(0, first, count));
-          store(l + 1, matrix[static_cast<size_t>(l + 1)], v, b, first);
-        } else {
-          const int64_t rows = count * h * w;
-          const at::Tensor hidden =
-              at::gelu(at::addmm(net.fc1_bias, planes.view({rows, width}), net.fc1_weight.t()));
-          at::Tensor target = out[b].narrow(0, first, count).view({rows, out.size(4)});
-          at::addmm_out(target, net.fc2_bias, hidden, net.fc2_weight.t());
-        }
-      }
+    if (l + 1 < layers) {
+      const at::Tensor mixed = grid.from_modes(modes);
+      if (l == 0) spectrum = grid.planes_buffer(batch, n1, width);
+      const auto scratch = [&] { return at::empty({slabs.step(), n2, n3, width}, x.options()); };
+      slabs.run(n1, scratch, [&](const Slab& slab, const at::Tensor& activated) {
+        const at::Tensor planes = slab.of(field);
+        grid.synthesise_add(slab.of(mixed), bias, planes);
+        at::Tensor v = activated.narrow(0, 0, slab.count);
+        at::gelu_out(v, planes);
+        grid.analyse(v, slab.of(spectrum));
+        store(l + 1, matrix[static_cast<size_t>(l + 1)], v, slab);
+      });
+    } else {
+      const at::Tensor mixed = crop.from_modes(modes);
+      slabs.run(t, nothing, [&](const Slab& slab, int) {
+        const at::Tensor planes = slab.of(last);
+        crop.synthesise_add(slab.of(mixed), bias, planes);
+        at::Tensor hidden = at::addmm(net.fc1_bias, planes.view({-1, width}), net.fc1_weight.t());
+        at::gelu_(hidden);
+        at::Tensor target = slab.of(out).view({-1, out.size(4)});
+        at::addmm_out(target, net.fc2_bias, hidden, net.fc2_weight.t());
+      });
+    }
   }
   return out;
 }

@@ -45,7 +45,4 @@ at::Tensor infer(const NetworkTensors& net, const NormSettings& norm, const Trun
 at::Tensor train(const NetworkTensors& net, const NormSettings& norm, const c10::intrusive_ptr<TruncatedDft>& grid,
                  const at::Tensor& x);
 
-/// Consecutive planes processed together, so that a slab stays in the caches.
-int64_t slab_planes(const GridSizes& sizes, int64_t channels);
-
 }  // namespace windtunnel::baselines::fno
