@@ -53,13 +53,28 @@ void write_scenario(const LabOptions& o, const LabSettings& settings) {
   core::write_file_atomic(fs::path(o.out) / o.scenario / "scenario.yaml", core::to_yaml(values));
 }
 
-void write_index(const LabOptions& o, const LabSettings& settings) {
+namespace {
+
+template <class Use>
+void with_splits(const LabOptions& o, const LabSettings& settings, Use use) {
   const Scenario scenario = load_scenario(o.scenario, o.out);
   std::vector<TrajectoryName> names;
   for (const auto& c : configurations(settings, o.trajectories))
     names.push_back({c.sim_id, scenario.parse_name(c.sim_id).value_or(std::vector<double>{}), o.frames});
   for (const Side side : {Side::real, Side::numerical})
-    write_split(leak_free_split(scenario, names, side, static_cast<uint64_t>(o.seed)), scenario, o.out, side);
+    use(leak_free_split(scenario, names, side, static_cast<uint64_t>(o.seed)), scenario, side);
+}
+
+}  // namespace
+
+void check_index(const LabOptions& o, const LabSettings& settings) {
+  with_splits(o, settings, [](const Split&, const Scenario&, Side) {});
+}
+
+void write_index(const LabOptions& o, const LabSettings& settings) {
+  with_splits(o, settings, [&](const Split& split, const Scenario& scenario, Side side) {
+    write_split(split, scenario, o.out, side);
+  });
 }
 
 int64_t write_manifest(const LabOptions& options) {

@@ -10,7 +10,9 @@ namespace windtunnel::datasets::lab {
 /// scenario.yaml: what differs from the built-in scenario (origin, frames, window, strides, geometry, step).
 void write_scenario(const LabOptions& options, const LabSettings& settings);
 
-/// Index and parameter files of both sides: a leak-free split by options.seed.
+/// Index and parameter files of both sides: a leak-free split by options.seed. Needs scenario.yaml, not the
+/// data; check_index() throws what write_index() would (too few frames for three splits) without writing.
+void check_index(const LabOptions& options, const LabSettings& settings);
 void write_index(const LabOptions& options, const LabSettings& settings);
 
 /// manifest.json: {"origin", "options", "seed", "version", "files": {path below the folder: {"bytes",

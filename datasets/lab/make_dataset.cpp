@@ -34,12 +34,13 @@ std::string key_of(const LabOptions& options, const Task& task) {
   Json values = data_options(options);
   // These decide which trajectories and windows exist, not what is in one of them.
   for (const char* k : {"trajectories", "in_step", "out_step", "interval"}) values.erase(k);
+  std::vector<const char*> unused = {"numerical_stride",
+                                     options.gap_resolution ? "simulated_cells" : "measured_cells",
+                                     options.gap_closure ? "smagorinsky" : "mixing_length"};
   if (!task.real)
-    for (const char* k : {"real_stride", "measured_cells", "mixing_length", "measurement", "turbulence",
-                          "gap_resolution", "gap_closure", "gap_inflow", "gap_geometry", "truth", "seed"})
-      values.erase(k);
-  else
-    values.erase("numerical_stride");
+    unused = {"real_stride", "measured_cells", "mixing_length", "measurement", "turbulence", "gap_resolution",
+              "gap_closure", "gap_inflow",     "gap_geometry",  "truth",       "seed"};
+  for (const char* k : unused) values.erase(k);
   values["sim_id"] = task.configuration.sim_id;
   values["side"] = task.real ? "real" : "numerical";
   values["version"] = kLabVersion;
@@ -256,6 +257,9 @@ LabReport make_dataset(const LabOptions& options, const LabControl& control) {
   auto tasks = tasks_of(options, settings);
   LabReport report;
   report.folder = fs::path(options.out) / options.scenario;
+  core::make_folder(report.folder);
+  write_scenario(options, settings);
+  check_index(options, settings);
   for (const auto& task : tasks) {
     core::make_folder(task.path.parent_path());
     if (!task.truth.empty()) core::make_folder(task.truth.parent_path());
@@ -294,7 +298,6 @@ LabReport make_dataset(const LabOptions& options, const LabControl& control) {
   for (auto& thread : threads) thread.join();
   board.finish();
 
-  write_scenario(options, settings);
   write_index(options, settings);
   report.bytes = write_manifest(options);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
