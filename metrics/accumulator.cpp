@@ -15,10 +15,36 @@ namespace {
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 // Order of the values of a chunk.
-enum Slot { kRmse, kMae, kRelL2, kR2, kKe, kFrmse, kLow, kMid, kHigh, kRelLow, kRelMid, kRelHigh, kFe, kPooled, kSlots };
-constexpr const char* kSlotIds[] = {"rmse",          "mae",           "rel_l2",        "r2",       "ke",
-                                    "frmse",         "low_frmse",     "mid_frmse",     "high_frmse",
-                                    "rel_low_frmse", "rel_mid_frmse", "rel_high_frmse", "fe",
+enum Slot {
+  kRmse,
+  kMae,
+  kRelL2,
+  kR2,
+  kKe,
+  kFrmse,
+  kLow,
+  kMid,
+  kHigh,
+  kRelLow,
+  kRelMid,
+  kRelHigh,
+  kFe,
+  kPooled,
+  kSlots
+};
+constexpr const char* kSlotIds[] = {"rmse",
+                                    "mae",
+                                    "rel_l2",
+                                    "r2",
+                                    "ke",
+                                    "frmse",
+                                    "low_frmse",
+                                    "mid_frmse",
+                                    "high_frmse",
+                                    "rel_low_frmse",
+                                    "rel_mid_frmse",
+                                    "rel_high_frmse",
+                                    "fe",
                                     "r2_pooled_channel_mean"};
 using SlotValues = std::array<double, kSlots>;
 
@@ -74,8 +100,8 @@ std::string place(const core::Shape& shape, int64_t offset) {
     at[a] = offset % shape[a + 1];
     offset /= shape[a + 1];
   }
-  return "frame " + std::to_string(at[0]) + ", row " + std::to_string(at[1]) + ", column " + std::to_string(at[2]) +
-         ", channel " + std::to_string(at[3]);
+  return "frame " + std::to_string(at[0]) + ", row " + std::to_string(at[1]) + ", column " +
+         std::to_string(at[2]) + ", channel " + std::to_string(at[3]);
 }
 
 }  // namespace
@@ -93,7 +119,8 @@ AccumulatorOptions AccumulatorOptions::published(int64_t chunk, int64_t loader_b
 AccumulatorOptions AccumulatorOptions::corrected() { return {}; }
 
 struct MetricAccumulator::State {
-  explicit State(AccumulatorOptions o) : options(std::move(o)), normalised(options.loader_batch), probes(options.loader_batch) {}
+  explicit State(AccumulatorOptions o)
+      : options(std::move(o)), normalised(options.loader_batch), probes(options.loader_batch) {}
 
   AccumulatorOptions options;
   SampleShape shape;
@@ -128,24 +155,26 @@ struct MetricAccumulator::State {
 
 void MetricAccumulator::State::open(const core::Array& prediction, const core::Array& target) {
   if (target.shape.size() != 5 || prediction.shape.size() != 5)
-    throw core::data_error("fields of shape " + core::to_string(prediction.shape) + " and " +
-                               core::to_string(target.shape),
-                           "prediction and target (B,T,H,W,C)");
+    throw core::data_error(
+        "fields of shape " + core::to_string(prediction.shape) + " and " + core::to_string(target.shape),
+        "prediction and target (B,T,H,W,C)");
   const int64_t channels = options.channels == 0 ? target.shape[4] : options.channels;
   if (channels > target.shape[4] || channels > prediction.shape[4] || channels < 1)
     throw core::data_error(std::to_string(channels) + " channels are scored; prediction " +
-                               core::to_string(prediction.shape) + ", target " + core::to_string(target.shape),
+                               core::to_string(prediction.shape) + ", target " +
+                               core::to_string(target.shape),
                            "fields with at least the scored channels");
   for (size_t a = 1; a < 4; ++a)
-    if (target.shape[a] < 1) throw core::data_error("empty target " + core::to_string(target.shape), "T,H,W >= 1");
-  shape = {target.shape[1], target.shape[2],     target.shape[3],
-           channels,        prediction.shape[4], target.shape[4]};
+    if (target.shape[a] < 1)
+      throw core::data_error("empty target " + core::to_string(target.shape), "T,H,W >= 1");
+  shape = {target.shape[1], target.shape[2], target.shape[3], channels, prediction.shape[4], target.shape[4]};
   prediction_shape = prediction.shape;
   target_shape = target.shape;
   bins = mode_bins(shape.frames, shape.height, shape.width);
   error_energy.assign(static_cast<size_t>(bins->bins * channels), 0.0);
   target_energy = chunk.error_energy = chunk.target_energy = error_energy;
-  for (int i = 0; i < std::max(1, options.threads); ++i) kernels.push_back(make_kernel(options.kernels, shape));
+  for (int i = 0; i < std::max(1, options.threads); ++i)
+    kernels.push_back(make_kernel(options.kernels, shape));
   if (options.probes) {
     layout = probe_layout(options.probes->geometry, shape.height, shape.width, options.probes->rule);
     probes_outside = layout->outside(shape.height, shape.width);
@@ -159,25 +188,26 @@ void MetricAccumulator::State::check(const core::Array& prediction, const core::
     return a.size() == b.size() && std::equal(a.begin() + 1, a.end(), b.begin() + 1);
   };
   if (!same(target.shape, target_shape) || !same(prediction.shape, prediction_shape))
-    throw core::data_error("batch of shape " + core::to_string(prediction.shape) + " and " +
-                               core::to_string(target.shape),
-                           core::to_string(prediction_shape) + " and " + core::to_string(target_shape) +
-                               " as in the first batch");
+    throw core::data_error(
+        "batch of shape " + core::to_string(prediction.shape) + " and " + core::to_string(target.shape),
+        core::to_string(prediction_shape) + " and " + core::to_string(target_shape) +
+            " as in the first batch");
   const int64_t samples = target.shape[0];
   if (prediction.shape[0] != samples ||
       !std::equal(prediction.shape.begin() + 1, prediction.shape.begin() + 4, target.shape.begin() + 1))
-    throw core::data_error("prediction " + core::to_string(prediction.shape), "B,T,H,W of the target " +
-                                                                                  core::to_string(target.shape));
+    throw core::data_error("prediction " + core::to_string(prediction.shape),
+                           "B,T,H,W of the target " + core::to_string(target.shape));
   if (ids != static_cast<size_t>(samples))
     throw core::data_error(std::to_string(ids) + " sample ids", std::to_string(samples));
   if (rows.empty()) has_normalised = normalised_count > 0;
   if (normalised_count != (has_normalised ? static_cast<size_t>(samples) : 0))
-    throw core::data_error(std::to_string(normalised_count) + " normalised errors for " + std::to_string(samples) +
-                               " samples",
-                           has_normalised ? "one per sample" : "none, as in the first batch");
+    throw core::data_error(
+        std::to_string(normalised_count) + " normalised errors for " + std::to_string(samples) + " samples",
+        has_normalised ? "one per sample" : "none, as in the first batch");
 }
 
-void MetricAccumulator::State::require_finite(const core::Array& target, int64_t sample, const std::string& id) const {
+void MetricAccumulator::State::require_finite(const core::Array& target, int64_t sample,
+                                              const std::string& id) const {
   const int64_t n = shape.points() * shape.target_channels;
   const float* y = target.data.data() + sample * n;
   for (int64_t i = 0; i < n; ++i)
@@ -199,8 +229,9 @@ int64_t MetricAccumulator::State::probe_channels() const {
   return 1;
 }
 
-void MetricAccumulator::State::merge(const SampleSums& sums, const core::Array& prediction, const core::Array& target,
-                                     int64_t sample, const std::string& id, double normalised_mse) {
+void MetricAccumulator::State::merge(const SampleSums& sums, const core::Array& prediction,
+                                     const core::Array& target, int64_t sample, const std::string& id,
+                                     double normalised_mse) {
   if (!std::isfinite(sums.target_squares)) require_finite(target, sample, id);
   if (!std::isfinite(sums.squared_error) && diverged++ == 0) first_diverged = id;
 
@@ -240,15 +271,15 @@ void MetricAccumulator::State::merge(const SampleSums& sums, const core::Array& 
       make_spectrum(*bins, shape.channels, sums.error_energy, sums.target_energy, 1, options.bin_mean);
   const double mse = sums.squared_error / count;
   const bool skip = options.skip_zero_bins;
-  rows.push_back({id,
-                  {has_normalised ? normalised_mse : kNan, mse, std::sqrt(mse), sums.absolute_error / count, rel_l2,
-                   shape.channels >= 2 || options.zero_missing_ke ? sums.ke : kNan,
-                   band_error(spectrum, 0, spectrum.bins), band_error(spectrum, 0, spectrum.low),
-                   band_error(spectrum, spectrum.low, spectrum.high),
-                   band_error(spectrum, spectrum.high, spectrum.bins),
-                   band_relative_error(spectrum, 0, spectrum.low, skip),
-                   band_relative_error(spectrum, spectrum.low, spectrum.high, skip),
-                   band_relative_error(spectrum, spectrum.high, spectrum.bins, skip), fe, mvpe}});
+  rows.push_back(
+      {id,
+       {has_normalised ? normalised_mse : kNan, mse, std::sqrt(mse), sums.absolute_error / count, rel_l2,
+        shape.channels >= 2 || options.zero_missing_ke ? sums.ke : kNan,
+        band_error(spectrum, 0, spectrum.bins), band_error(spectrum, 0, spectrum.low),
+        band_error(spectrum, spectrum.low, spectrum.high), band_error(spectrum, spectrum.high, spectrum.bins),
+        band_relative_error(spectrum, 0, spectrum.low, skip),
+        band_relative_error(spectrum, spectrum.low, spectrum.high, skip),
+        band_relative_error(spectrum, spectrum.high, spectrum.bins, skip), fe, mvpe}});
   if (chunk.samples == options.chunk) close_chunk();
 }
 
@@ -276,7 +307,8 @@ SlotValues MetricAccumulator::State::values(const ChunkSums& sums) const {
   return v;
 }
 
-MetricAccumulator::MetricAccumulator(AccumulatorOptions options) : state_(std::make_unique<State>(std::move(options))) {}
+MetricAccumulator::MetricAccumulator(AccumulatorOptions options)
+    : state_(std::make_unique<State>(std::move(options))) {}
 MetricAccumulator::~MetricAccumulator() = default;
 MetricAccumulator::MetricAccumulator(MetricAccumulator&&) noexcept = default;
 MetricAccumulator& MetricAccumulator::operator=(MetricAccumulator&&) noexcept = default;
@@ -291,8 +323,8 @@ void MetricAccumulator::add(const core::Array& prediction, const core::Array& ta
   std::vector<SampleSums> sums(static_cast<size_t>(samples));
   const auto analyse = [&](int64_t first, int64_t step) {
     for (int64_t b = first; b < samples; b += step)
-      s.kernels[static_cast<size_t>(first)]->run(prediction.data.data() + b * p_size, target.data.data() + b * y_size,
-                                                 sums[static_cast<size_t>(b)]);
+      s.kernels[static_cast<size_t>(first)]->run(
+          prediction.data.data() + b * p_size, target.data.data() + b * y_size, sums[static_cast<size_t>(b)]);
   };
   const auto workers = std::min<int64_t>(static_cast<int64_t>(s.kernels.size()), samples);
   std::vector<std::jthread> threads;
@@ -312,16 +344,17 @@ const std::vector<SampleRow>& MetricAccumulator::rows() const { return state_->r
 
 const std::vector<std::string>& MetricAccumulator::columns() {
   static const std::vector<std::string> names = {
-      "normalized_mse", "mse",       "rmse",       "mae",           "rel_l2",        "ke",             "frmse",
-      "low_frmse",      "mid_frmse", "high_frmse", "rel_low_frmse", "rel_mid_frmse", "rel_high_frmse", "fe",
-      "mvpe"};
+      "normalized_mse", "mse",       "rmse",      "mae",        "rel_l2",        "ke",
+      "frmse",          "low_frmse", "mid_frmse", "high_frmse", "rel_low_frmse", "rel_mid_frmse",
+      "rel_high_frmse", "fe",        "mvpe"};
   return names;
 }
 
 Spectrum MetricAccumulator::spectrum() const {
   const State& s = *state_;
   if (s.rows.empty()) return {};
-  return make_spectrum(*s.bins, s.shape.channels, s.error_energy, s.target_energy, samples(), s.options.bin_mean);
+  return make_spectrum(*s.bins, s.shape.channels, s.error_energy, s.target_energy, samples(),
+                       s.options.bin_mean);
 }
 
 std::vector<double> MetricAccumulator::stations() const {
@@ -355,8 +388,8 @@ std::vector<Score> MetricAccumulator::totals() const {
       if (!reason.empty())
         score.reason = reason;
       else if (s.diverged > 0)
-        score.reason = "the prediction of " + std::to_string(s.diverged) + " of " + std::to_string(samples()) +
-                       " samples is not finite (first: " + s.first_diverged + ")";
+        score.reason = "the prediction of " + std::to_string(s.diverged) + " of " +
+                       std::to_string(samples()) + " samples is not finite (first: " + s.first_diverged + ")";
       else
         score.reason = card(id).undefined;
     }

@@ -27,9 +27,10 @@ struct ProbeOptions {
 
 /// The switches in which the published program and the corrected definition differ, one per quirk.
 struct AccumulatorOptions {
-  int64_t channels = 0;      ///< evaluated channels 0..channels-1; 0: all of the target
-  int64_t chunk = 0;         ///< samples per chunk; each metric is computed per chunk, then averaged; 0: the whole set
-  int64_t loader_batch = 0;  ///< samples per unweighted mean of normalised MSE and MVPE; 0: the whole set
+  int64_t channels = 0;  ///< evaluated channels 0..channels-1; 0: all of the target
+  int64_t chunk =
+      0;  ///< samples per chunk; each metric is computed per chunk, then averaged; 0: the whole set
+  int64_t loader_batch = 0;      ///< samples per unweighted mean of normalised MSE and MVPE; 0: the whole set
   bool float32_chunks = false;   ///< chunk values are rounded to float32 before they are averaged in float32
   bool bin_mean = true;          ///< fRMSE: energy of a bin is the mean over its modes, not their sum
   bool skip_zero_bins = true;    ///< relative bands: leave out bins without target energy
@@ -44,16 +45,18 @@ struct AccumulatorOptions {
   static AccumulatorOptions corrected();
 };
 
-/// Values of one sample, in the order of MetricAccumulator::columns(). `mse` is the sample's mean square error:
-/// RMSE over a set is the root of the mean of this column. R2 is defined on sets only and has no column.
+/// Values of one sample, in the order of MetricAccumulator::columns(). `mse` is the sample's mean square
+/// error: RMSE over a set is the root of the mean of this column. R2 is defined on sets only and has no
+/// column.
 struct SampleRow {
   std::string id;
   std::vector<double> values;
 };
 
-/// All RealPDEBench metrics of a set of samples in one pass: float64 sums, added sample by sample in the order of
-/// arrival, so that no number depends on how the samples are cut into calls of add(). Memory: a few (T,H,W,c) arrays
-/// (R2 needs sums per position) and one row per sample, whatever the size of the set. Not thread safe.
+/// All RealPDEBench metrics of a set of samples in one pass: float64 sums, added sample by sample in the
+/// order of arrival, so that no number depends on how the samples are cut into calls of add(). Memory: a few
+/// (T,H,W,c) arrays (R2 needs sums per position) and one row per sample, whatever the size of the set. Not
+/// thread safe.
 class MetricAccumulator {
  public:
   explicit MetricAccumulator(AccumulatorOptions options);
@@ -61,9 +64,10 @@ class MetricAccumulator {
   MetricAccumulator(MetricAccumulator&&) noexcept;
   MetricAccumulator& operator=(MetricAccumulator&&) noexcept;
 
-  /// prediction (B,T,H,W,Cp), target (B,T,H,W,Ct), physical units, Cp and Ct >= evaluated channels; one id per sample.
-  /// `normalised_mse`: empty, or per sample the mean square error in normalised units. Data error on a shape that
-  /// differs from the first batch's and on a target that is not finite; a prediction that is not finite is a result.
+  /// prediction (B,T,H,W,Cp), target (B,T,H,W,Ct), physical units, Cp and Ct >= evaluated channels; one id
+  /// per sample. `normalised_mse`: empty, or per sample the mean square error in normalised units. Data error
+  /// on a shape that differs from the first batch's and on a target that is not finite; a prediction that is
+  /// not finite is a result.
   void add(const core::Array& prediction, const core::Array& target, const std::vector<std::string>& ids,
            const std::vector<double>& normalised_mse = {});
 

@@ -26,7 +26,8 @@ void* checked(fftw_plan plan) {
 }  // namespace
 
 template <class T>
-FftBuffer<T>::FftBuffer(size_t count) : data_(static_cast<T*>(fftw_malloc(sizeof(T) * (count ? count : 1)))), size_(count) {
+FftBuffer<T>::FftBuffer(size_t count)
+    : data_(static_cast<T*>(fftw_malloc(sizeof(T) * (count ? count : 1)))), size_(count) {
   if (!data_) throw core::environment_error("no memory for " + std::to_string(count) + " FFT values");
   std::fill_n(data_.get(), count, T{});
 }

@@ -29,15 +29,17 @@ class FftBuffer {
   size_t size_ = 0;
 };
 
-/// `count` one-dimensional transforms of length `length`: element e of transform k stands at k*distance + e*stride.
+/// `count` one-dimensional transforms of length `length`: element e of transform k stands at k*distance +
+/// e*stride.
 struct FftMany {
   int length = 1, count = 1;
   int in_stride = 1, in_distance = 1, out_stride = 1, out_distance = 1;
   auto operator<=>(const FftMany&) const = default;
 };
 
-/// Unnormalised forward transforms in double precision (FFTW, estimated plans: no planning cost, same plan each run).
-/// A plan is made once per shape and kept; run() is thread safe and needs FftBuffer memory. Out of place.
+/// Unnormalised forward transforms in double precision (FFTW, estimated plans: no planning cost, same plan
+/// each run). A plan is made once per shape and kept; run() is thread safe and needs FftBuffer memory. Out of
+/// place.
 class Fft {
  public:
   /// Real (row-major `shape`) to complex, last axis n/2+1.
@@ -55,7 +57,8 @@ class Fft {
   void* plan_;
 };
 
-/// Multiplicity in the full spectrum of index k of the halved last axis of length n: 1 for k = 0 and k = n/2, else 2.
+/// Multiplicity in the full spectrum of index k of the halved last axis of length n: 1 for k = 0 and k = n/2,
+/// else 2.
 inline double half_weight(int64_t k, int64_t n) { return k == 0 || 2 * k == n ? 1.0 : 2.0; }
 
 }  // namespace windtunnel::metrics

@@ -18,19 +18,19 @@ enum class Aggregation {
 /// What a reader must know about one metric. All cards are data (metrics/cards.yaml); records, `windtunnel ls
 /// metrics` and the leaderboard take names, units and directions from here and nowhere else.
 struct MetricCard {
-  std::string id;          ///< stable key in records: "rel_l2"
-  int64_t version = 1;     ///< rises when the formula changes
-  std::string family;      ///< "realpdebench", "the_well", "physix", "pdebench"
-  std::string name;        ///< for people: "Rel L2"
-  std::string formula;     ///< with axes (B,T,H,W,C); P prediction, Y target
-  std::string corrected;   ///< what the corrected variant computes instead; empty: the same
-  std::string unit;        ///< "field unit", "(field unit)^2" or "1"
+  std::string id;         ///< stable key in records: "rel_l2"
+  int64_t version = 1;    ///< rises when the formula changes
+  std::string family;     ///< "realpdebench", "the_well", "physix", "pdebench"
+  std::string name;       ///< for people: "Rel L2"
+  std::string formula;    ///< with axes (B,T,H,W,C); P prediction, Y target
+  std::string corrected;  ///< what the corrected variant computes instead; empty: the same
+  std::string unit;       ///< "field unit", "(field unit)^2" or "1"
   bool higher_is_better = false;
-  int64_t decimals = 5;    ///< shown in tables
+  int64_t decimals = 5;              ///< shown in tables
   std::string aggregation = "mean";  ///< "mean", "root <column>" or "set"
-  std::string needs;       ///< preconditions: "two velocity channels", "probes inside the grid"
-  std::string undefined;   ///< why a total may have no finite value
-  std::string reference;   ///< publication
+  std::string needs;                 ///< preconditions: "two velocity channels", "probes inside the grid"
+  std::string undefined;             ///< why a total may have no finite value
+  std::string reference;             ///< publication
 
   Aggregation how() const;
   /// The column of the rows that `mean` and `root` aggregate; empty for `set`.
@@ -45,7 +45,8 @@ const std::vector<MetricCard>& catalogue();
 const MetricCard& card(const std::string& id);
 bool has_card(const std::string& id);
 
-/// One number of an evaluation. `value` is NaN or infinite when the metric has no finite value; `reason` then says why.
+/// One number of an evaluation. `value` is NaN or infinite when the metric has no finite value; `reason` then
+/// says why.
 struct Score {
   std::string id;
   double value = 0;

@@ -19,7 +19,8 @@ struct Slices {
   Slices(const core::Array& field, int64_t initial_step) {
     const size_t axes = field.shape.size();
     if (axes < 4 || axes > 6 || field.numel() == 0)
-      throw core::data_error("field of shape " + core::to_string(field.shape), "(batch, x.., t, c), 1 to 3 spatial axes");
+      throw core::data_error("field of shape " + core::to_string(field.shape),
+                             "(batch, x.., t, c), 1 to 3 spatial axes");
     batch = field.shape[0];
     points = 1;
     for (size_t a = 1; a + 2 < axes; ++a) {
@@ -30,8 +31,8 @@ struct Slices {
     channels = field.shape[axes - 1];
     first = initial_step;
     if (first < 0 || first >= steps)
-      throw core::usage_error("initial_step " + std::to_string(first), "0 to " + std::to_string(steps - 1) +
-                                                                           ", fewer than the field's time steps");
+      throw core::usage_error("initial_step " + std::to_string(first),
+                              "0 to " + std::to_string(steps - 1) + ", fewer than the field's time steps");
   }
   int64_t scored() const { return steps - first; }
   double at(const core::Array& field, int64_t b, int64_t i, int64_t t, int64_t c) const {
@@ -39,8 +40,8 @@ struct Slices {
   }
 };
 
-/// Sum of squared errors over the faces of the grid (edges and corners count once per face) and the number of face
-/// points.
+/// Sum of squared errors over the faces of the grid (edges and corners count once per face) and the number of
+/// face points.
 struct Boundary {
   std::vector<int64_t> points;  ///< with repetitions
   double divisor = 0;
@@ -124,8 +125,8 @@ PdebenchMetrics pdebench_metrics(const core::Array& prediction, const core::Arra
   require_same_shape(prediction, target);
   const Slices s(target, options.initial_step);
   const core::Shape shape = {s.channels, s.scored()};
-  PdebenchMetrics result{Values(shape), Values(shape), Values(shape), Values(shape), Values(shape),
-                         Values({s.channels, 3, s.scored()})};
+  PdebenchMetrics result{Values(shape), Values(shape), Values(shape),
+                         Values(shape), Values(shape), Values({s.channels, 3, s.scored()})};
   const Boundary boundary(s.space);
   const bool summed_boundary = s.space.size() == 3 && !options.per_channel_boundary;
   if (summed_boundary) result.boundary = Values({s.batch, s.scored()});
@@ -163,11 +164,12 @@ PdebenchMetrics pdebench_metrics(const core::Array& prediction, const core::Arra
       }
       result.conserved.data[slot] = std::sqrt(conserved / batch) / points;
       for (double& value : energy) value = std::sqrt(value / batch) * scale;
-      const std::array<double, 3> bands = {band(energy, 0, options.low), band(energy, options.low, options.high),
+      const std::array<double, 3> bands = {band(energy, 0, options.low),
+                                           band(energy, options.low, options.high),
                                            band(energy, options.high, bins.count())};
       for (size_t k = 0; k < 3; ++k)
-        result.bands.data[(static_cast<size_t>(c) * 3 + k) * static_cast<size_t>(s.scored()) + static_cast<size_t>(t)] =
-            bands[k];
+        result.bands.data[(static_cast<size_t>(c) * 3 + k) * static_cast<size_t>(s.scored()) +
+                          static_cast<size_t>(t)] = bands[k];
     }
   if (summed_boundary)
     for (double& value : result.boundary.data) value = std::sqrt(value);
@@ -180,7 +182,9 @@ PdebenchMeans pdebench_means(const PdebenchMetrics& m) {
   for (size_t k = 0; k < 3; ++k) {
     for (int64_t c = 0; c < channels; ++c)
       for (int64_t t = 0; t < steps; ++t)
-        means.bands[k] += m.bands.data[(static_cast<size_t>(c) * 3 + k) * static_cast<size_t>(steps) + static_cast<size_t>(t)];
+        means.bands[k] +=
+            m.bands
+                .data[(static_cast<size_t>(c) * 3 + k) * static_cast<size_t>(steps) + static_cast<size_t>(t)];
     means.bands[k] /= static_cast<double>(channels * steps);
   }
   return means;

@@ -10,10 +10,11 @@
 namespace windtunnel::metrics {
 
 struct PdebenchOptions {
-  int64_t initial_step = 10;            ///< leading time steps that are not scored
+  int64_t initial_step = 10;               ///< leading time steps that are not scored
   std::array<double, 3> lengths{1, 1, 1};  ///< domain lengths Lx, Ly, Lz
-  int64_t low = 4, high = 12;           ///< bands: bins [0,low), [low,high), [high,..)
-  bool per_channel_boundary = true;     ///< 3D boundary error per channel; false: the published sum over channels
+  int64_t low = 4, high = 12;              ///< bands: bins [0,low), [low,high), [high,..)
+  bool per_channel_boundary =
+      true;  ///< 3D boundary error per channel; false: the published sum over channels
 };
 
 /// PDEBench's measures of fields (batch, x.., t, c) with 1 to 3 spatial axes, per channel and time: (c,t).

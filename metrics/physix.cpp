@@ -29,7 +29,8 @@ core::Array channels_last(const core::Array& field) {
 }
 
 void require_axes(const core::Array& field, size_t axes, const char* expected) {
-  if (field.shape.size() != axes) throw core::data_error("field of shape " + core::to_string(field.shape), expected);
+  if (field.shape.size() != axes)
+    throw core::data_error("field of shape " + core::to_string(field.shape), expected);
 }
 
 }  // namespace
@@ -85,7 +86,8 @@ std::vector<int64_t> constant_channels(const core::Array& field) {
   for (int64_t c = 0; c < field.shape[0]; ++c) {
     const float* first = field.data.data() + c * frames * frame;
     bool constant = true;
-    for (int64_t t = 1; constant && t < frames; ++t) constant = std::equal(first, first + frame, first + t * frame);
+    for (int64_t t = 1; constant && t < frames; ++t)
+      constant = std::equal(first, first + frame, first + t * frame);
     if (constant) result.push_back(c);
   }
   return result;

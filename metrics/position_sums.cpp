@@ -10,7 +10,8 @@ void PositionSums::add(const float* target, int64_t points, int64_t stride, int6
     first_.resize(static_cast<size_t>(n));
     sums_.assign(static_cast<size_t>(n), 0.0);
     for (int64_t i = 0; i < points; ++i)
-      for (int64_t c = 0; c < channels; ++c) first_[static_cast<size_t>(i * channels + c)] = target[i * stride + c];
+      for (int64_t c = 0; c < channels; ++c)
+        first_[static_cast<size_t>(i * channels + c)] = target[i * stride + c];
     return;
   }
   const float* first = first_.data();
@@ -49,7 +50,8 @@ double PositionSums::squares_about_positions() const {
 }
 
 double PositionSums::squares_about_channels() const {
-  // Y - r = (Y - Y0) + (Y0 - r) with the channel's reference value r, expanded so that the stored sums suffice.
+  // Y - r = (Y - Y0) + (Y0 - r) with the channel's reference value r, expanded so that the stored sums
+  // suffice.
   const auto n = static_cast<int64_t>(sums_.size());
   const auto samples = static_cast<double>(samples_);
   double total = squares_;

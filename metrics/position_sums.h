@@ -6,8 +6,8 @@
 
 namespace windtunnel::metrics {
 
-/// Sums over samples of a target at every position (T,H,W,c), for R2. Deviations are taken from the first sample, so
-/// that equal samples give exactly zero.
+/// Sums over samples of a target at every position (T,H,W,c), for R2. Deviations are taken from the first
+/// sample, so that equal samples give exactly zero.
 class PositionSums {
  public:
   /// `target` (points, stride) with the first `channels` of `stride` channels.

@@ -34,19 +34,21 @@ std::string ProbeLayout::outside(int64_t height, int64_t width) const {
              std::to_string(width);
   for (const int64_t row : y)
     if (row < 0 || row >= height)
-      return "probe at row " + std::to_string(row) + " is outside the grid of height " + std::to_string(height);
+      return "probe at row " + std::to_string(row) + " is outside the grid of height " +
+             std::to_string(height);
   return "";
 }
 
 namespace {
 
-std::vector<double> profile(const float* field, const core::Shape& shape, const ProbeLayout& layout, int64_t column,
-                            int64_t channels, int64_t start, int64_t horizon) {
+std::vector<double> profile(const float* field, const core::Shape& shape, const ProbeLayout& layout,
+                            int64_t column, int64_t channels, int64_t start, int64_t horizon) {
   const int64_t height = shape[1], width = shape[2], stride = shape[3];
   std::vector<double> means(static_cast<size_t>(kProbes * channels));
   for (int64_t t = start; t < start + horizon; ++t)
     for (int p = 0; p < kProbes; ++p) {
-      const float* values = field + ((t * height + layout.y[static_cast<size_t>(p)]) * width + column) * stride;
+      const float* values =
+          field + ((t * height + layout.y[static_cast<size_t>(p)]) * width + column) * stride;
       for (int64_t c = 0; c < channels; ++c) means[static_cast<size_t>(p * channels + c)] += values[c];
     }
   for (double& mean : means) mean /= static_cast<double>(horizon);
@@ -55,9 +57,9 @@ std::vector<double> profile(const float* field, const core::Shape& shape, const 
 
 }  // namespace
 
-ProbeProfiles probe_profiles(const float* prediction, const core::Shape& prediction_shape, const float* target,
-                             const core::Shape& target_shape, const ProbeLayout& layout, int64_t channels,
-                             ProbeWindow window) {
+ProbeProfiles probe_profiles(const float* prediction, const core::Shape& prediction_shape,
+                             const float* target, const core::Shape& target_shape, const ProbeLayout& layout,
+                             int64_t channels, ProbeWindow window) {
   for (const core::Shape* shape : {&prediction_shape, &target_shape}) {
     if (shape->size() != 4 || (*shape)[3] < channels)
       throw core::data_error("probe field of shape " + core::to_string(*shape),
@@ -70,10 +72,10 @@ ProbeProfiles probe_profiles(const float* prediction, const core::Shape& predict
   if (window.start_prediction < 0 || window.start_target < 0 || window.horizon < 1 ||
       window.start_prediction + window.horizon > prediction_shape[0] ||
       window.start_target + window.horizon > target_shape[0])
-    throw core::data_error("probe window of " + std::to_string(window.horizon) + " frames from " +
-                               std::to_string(window.start_prediction) + " and " + std::to_string(window.start_target),
-                           "frames inside " + core::to_string(prediction_shape) + " and " +
-                               core::to_string(target_shape));
+    throw core::data_error(
+        "probe window of " + std::to_string(window.horizon) + " frames from " +
+            std::to_string(window.start_prediction) + " and " + std::to_string(window.start_target),
+        "frames inside " + core::to_string(prediction_shape) + " and " + core::to_string(target_shape));
   ProbeProfiles result;
   result.channels = channels;
   for (size_t s = 0; s < kStations; ++s) {

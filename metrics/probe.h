@@ -17,8 +17,9 @@ struct ProbeGeometry {
   int64_t diameter = 0, center_x = 0, center_y = 0, stride = 1;
 };
 
-/// Stations stand 1D..4D behind the centre if the test station is inside the grid, else 1D, 1.5D, 2D, 2.5D. The
-/// published evaluator tests the station at 2D, the published comparison script that at 4D (the intended one).
+/// Stations stand 1D..4D behind the centre if the test station is inside the grid, else 1D, 1.5D, 2D, 2.5D.
+/// The published evaluator tests the station at 2D, the published comparison script that at 4D (the intended
+/// one).
 enum class ProbeRule { two_diameters, four_diameters };
 
 /// Probe positions in pixels of the delivered grid.
@@ -41,11 +42,11 @@ struct ProbeWindow {
   int64_t start_prediction = 0, start_target = 0, horizon = 0;
 };
 
-/// Profiles of one sample (T,H,W,C) over channels [0,channels). Data error if a probe is outside the grid or the
-/// window outside the sample.
-ProbeProfiles probe_profiles(const float* prediction, const core::Shape& prediction_shape, const float* target,
-                             const core::Shape& target_shape, const ProbeLayout& layout, int64_t channels,
-                             ProbeWindow window = {});
+/// Profiles of one sample (T,H,W,C) over channels [0,channels). Data error if a probe is outside the grid or
+/// the window outside the sample.
+ProbeProfiles probe_profiles(const float* prediction, const core::Shape& prediction_shape,
+                             const float* target, const core::Shape& target_shape, const ProbeLayout& layout,
+                             int64_t channels, ProbeWindow window = {});
 
 /// Mean over probes and channels of |P_avg - Y_avg| at each station.
 std::array<double, kStations> station_errors(const ProbeProfiles& profiles);

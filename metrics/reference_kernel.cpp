@@ -13,15 +13,17 @@ using Field = std::vector<std::complex<double>>;
 
 /// X[f] = sum_n x[n] exp(-2 pi i f n / N) along one axis of a row-major (before, N, after) field.
 Field dft(const Field& x, int64_t before, int64_t n, int64_t after) {
+  Field factors;  // exp(-2 pi i m / N)
+  for (int64_t m = 0; m < n; ++m)
+    factors.push_back(
+        std::polar(1.0, -2 * std::numbers::pi * static_cast<double>(m) / static_cast<double>(n)));
   Field result(x.size());
   for (int64_t b = 0; b < before; ++b)
     for (int64_t f = 0; f < n; ++f)
-      for (int64_t m = 0; m < n; ++m) {
-        const double angle = -2 * std::numbers::pi * static_cast<double>(f * m % n) / static_cast<double>(n);
-        const std::complex<double> factor(std::cos(angle), std::sin(angle));
+      for (int64_t m = 0; m < n; ++m)
         for (int64_t a = 0; a < after; ++a)
-          result[static_cast<size_t>((b * n + f) * after + a)] += factor * x[static_cast<size_t>((b * n + m) * after + a)];
-      }
+          result[static_cast<size_t>((b * n + f) * after + a)] +=
+              factors[static_cast<size_t>(f * m % n)] * x[static_cast<size_t>((b * n + m) * after + a)];
   return result;
 }
 

@@ -64,8 +64,8 @@ Spectrum make_spectrum(const ModeBins& bins, int64_t channels, const std::vector
   s.high = bins.high;
   s.channels = channels;
   s.modes_per_bin = bins.counts;
-  const double points = static_cast<double>(bins.frames) * static_cast<double>(bins.height) *
-                        static_cast<double>(bins.width);
+  const double points =
+      static_cast<double>(bins.frames) * static_cast<double>(bins.height) * static_cast<double>(bins.width);
   const auto amplitude = [&](const std::vector<double>& energy) {
     std::vector<double> result(energy.size());
     for (size_t n = 0; n < energy.size(); ++n) {
@@ -89,8 +89,8 @@ double band_error(const Spectrum& s, int64_t from, int64_t to) {
 }
 
 double band_relative_error(const Spectrum& s, int64_t from, int64_t to, bool skip_zero) {
-  // Amplitudes below this share of the channel's largest are rounding noise of the transform: data of float32 precision
-  // cannot be so quiet in one bin.
+  // Amplitudes below this share of the channel's largest are rounding noise of the transform: data of float32
+  // precision cannot be so quiet in one bin.
   constexpr double kNoise = 1e-13;
   double sum = 0;
   int64_t count = 0;

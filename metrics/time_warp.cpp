@@ -7,7 +7,8 @@
 namespace windtunnel::metrics {
 namespace {
 
-constexpr double kFar = 1e12;  // cost of cells that no path may take; the whole first row and column but the corner
+constexpr double kFar =
+    1e12;  // cost of cells that no path may take; the whole first row and column but the corner
 
 /// (T, points) of one sample and channel, each point divided by its 2-norm over channels.
 std::vector<double> series(const core::Array& field, const FieldLayout& layout, int64_t b, int64_t c) {
@@ -28,13 +29,16 @@ TimeWarp windowed_dtw(const core::Array& prediction, const core::Array& target, 
   require_same_shape(prediction, target);
   const FieldLayout layout(target, space);
   layout.require_batch_time(target);
-  const int64_t batch = layout.lead[0], steps = layout.lead[1], channels = layout.channels, points = layout.points;
+  const int64_t batch = layout.lead[0], steps = layout.lead[1], channels = layout.channels,
+                points = layout.points;
   TimeWarp result{Values({batch, 1, channels}), Values({batch, 1, channels})};
   for (int64_t b = 0; b < batch; ++b)
     for (int64_t c = 0; c < channels; ++c) {
       const auto x = series(prediction, layout, b, c), y = series(target, layout, b, c);
       std::vector<double> cells(static_cast<size_t>(steps * steps), kFar);
-      const auto at = [&](int64_t i, int64_t j) -> double& { return cells[static_cast<size_t>(i * steps + j)]; };
+      const auto at = [&](int64_t i, int64_t j) -> double& {
+        return cells[static_cast<size_t>(i * steps + j)];
+      };
       at(0, 0) = 0;
       for (int64_t i = 1; i < steps; ++i)
         for (int64_t j = std::max<int64_t>(1, i - band); j < std::min(steps, i + band); ++j) {
@@ -43,7 +47,8 @@ TimeWarp windowed_dtw(const core::Array& prediction, const core::Array& target, 
             const double d = x[static_cast<size_t>(i * points + k)] - y[static_cast<size_t>(j * points + k)];
             cost += d * d;
           }
-          at(i, j) = cost / static_cast<double>(points) + std::min({at(i - 1, j), at(i, j - 1), at(i - 1, j - 1)});
+          at(i, j) =
+              cost / static_cast<double>(points) + std::min({at(i - 1, j), at(i, j - 1), at(i - 1, j - 1)});
         }
       double distortion = 0;
       for (int64_t j = 0; j < steps; ++j) {

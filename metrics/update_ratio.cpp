@@ -20,8 +20,9 @@ size_t argmin(const std::vector<double>& curve, const char* name) {
 
 }  // namespace
 
-UpdateRatio update_ratio(const std::vector<double>& measured_curve, const std::vector<double>& finetuning_curve,
-                         int64_t interval, int64_t finetuning_interval) {
+UpdateRatio update_ratio(const std::vector<double>& measured_curve,
+                         const std::vector<double>& finetuning_curve, int64_t interval,
+                         int64_t finetuning_interval) {
   if (finetuning_interval == 0) finetuning_interval = interval;
   if (interval < 1 || finetuning_interval < 1)
     throw core::usage_error("validation interval " + std::to_string(interval), "at least one update");

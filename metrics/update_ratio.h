@@ -18,9 +18,10 @@ struct UpdateRatio {
   std::optional<double> by_crossing;  ///< n1_crossing / n2; empty: not reached
 };
 
-/// Curves: validation RMSE at updates v, 2v, ... with v = `interval`, physical units, one round. NaN entries (diverged
-/// validations) never count as a minimum. Data error if a curve is empty or has no finite entry.
-UpdateRatio update_ratio(const std::vector<double>& measured_curve, const std::vector<double>& finetuning_curve,
-                         int64_t interval, int64_t finetuning_interval = 0);
+/// Curves: validation RMSE at updates v, 2v, ... with v = `interval`, physical units, one round. NaN entries
+/// (diverged validations) never count as a minimum. Data error if a curve is empty or has no finite entry.
+UpdateRatio update_ratio(const std::vector<double>& measured_curve,
+                         const std::vector<double>& finetuning_curve, int64_t interval,
+                         int64_t finetuning_interval = 0);
 
 }  // namespace windtunnel::metrics

@@ -66,7 +66,8 @@ const std::vector<std::pair<const char*, Formula>>& formulas() {
       {"LInfinity", [](const Moments& m, double) { return m.largest_error; }},
       {"PearsonR",
        [](const Moments& m, double eps) {
-         return m.covariance / (std::sqrt(m.sample(m.prediction_variance)) * std::sqrt(m.sample(m.target_variance)) + eps);
+         return m.covariance /
+                (std::sqrt(m.sample(m.prediction_variance)) * std::sqrt(m.sample(m.target_variance)) + eps);
        }},
   };
   return list;
@@ -80,21 +81,24 @@ std::vector<std::string> well_spatial_metrics() {
   return names;
 }
 
-Values well_metric(const std::string& name, const core::Array& prediction, const core::Array& target, int space,
-                   double epsilon) {
+Values well_metric(const std::string& name, const core::Array& prediction, const core::Array& target,
+                   int space, double epsilon) {
   require_same_shape(prediction, target);
   const FieldLayout layout(target, space);
   const auto& list = formulas();
-  const auto it = std::find_if(list.begin(), list.end(), [&](const auto& entry) { return name == entry.first; });
+  const auto it =
+      std::find_if(list.begin(), list.end(), [&](const auto& entry) { return name == entry.first; });
   if (it == list.end())
-    throw core::usage_error("unknown spatial metric '" + name + "'", "one of " + core::join(well_spatial_metrics(), ", "),
+    throw core::usage_error("unknown spatial metric '" + name + "'",
+                            "one of " + core::join(well_spatial_metrics(), ", "),
                             core::suggestion(name, well_spatial_metrics()));
   Values result(layout.result_shape());
   for (int64_t o = 0; o < layout.outer; ++o)
     for (int64_t c = 0; c < layout.channels; ++c) {
       const int64_t start = o * layout.points * layout.channels + c;
       result.data[static_cast<size_t>(o * layout.channels + c)] = it->second(
-          moments(prediction.data.data() + start, target.data.data() + start, layout.points, layout.channels), epsilon);
+          moments(prediction.data.data() + start, target.data.data() + start, layout.points, layout.channels),
+          epsilon);
     }
   return result;
 }
@@ -153,7 +157,8 @@ std::map<std::string, double> windowed_means(const Values& per_step, bool keep_l
   std::map<std::string, double> means = {{"T=all", window(0, steps)}};
   const auto edges = time_windows(steps, keep_last_step);
   for (size_t k = 0; k + 1 < edges.size(); ++k)
-    means["T=" + std::to_string(edges[k]) + ":" + std::to_string(edges[k + 1])] = window(edges[k], edges[k + 1]);
+    means["T=" + std::to_string(edges[k]) + ":" + std::to_string(edges[k + 1])] =
+        window(edges[k], edges[k + 1]);
   return means;
 }
 

@@ -9,8 +9,8 @@
 namespace windtunnel::metrics {
 namespace {
 
-/// Every mode of the halved spectrum of a real field: its bin (edges.size() - 1 for the open last one, -1 for none)
-/// and how often it stands in the full spectrum.
+/// Every mode of the halved spectrum of a real field: its bin (edges.size() - 1 for the open last one, -1 for
+/// none) and how often it stands in the full spectrum.
 struct WaveBins {
   std::vector<double> edges;
   std::vector<int> bin;
@@ -77,7 +77,8 @@ class PowerTransform {
 
 }  // namespace
 
-SpectralErrors binned_spectral_mse(const core::Array& prediction, const core::Array& target, int space, int bins) {
+SpectralErrors binned_spectral_mse(const core::Array& prediction, const core::Array& target, int space,
+                                   int bins) {
   require_same_shape(prediction, target);
   const FieldLayout layout(target, space);
   if (bins < 1) throw core::usage_error(std::to_string(bins) + " spectral bins", "at least 1");
@@ -108,7 +109,8 @@ SpectralErrors binned_spectral_mse(const core::Array& prediction, const core::Ar
         transform.run();
         std::vector<double> sums(n + 1);
         for (size_t m = 0; m < transform.modes(); ++m)
-          if (waves.bin[m] >= 0) sums[static_cast<size_t>(waves.bin[m])] += waves.weight[m] * transform.power(m);
+          if (waves.bin[m] >= 0)
+            sums[static_cast<size_t>(waves.bin[m])] += waves.weight[m] * transform.power(m);
         for (size_t q = 0; q < n; ++q)
           sums[q] = sums[q] / (waves.counts[q] + kWellEpsilon) * waves.counts[q] / squared_points;
         return sums;
@@ -152,7 +154,8 @@ PowerSpectrum power_spectrum(const core::Array& field, int space, std::vector<do
       transform.run();
       std::vector<double> mean(bins + 1), squares(bins + 1);
       for (size_t m = 0; m < transform.modes(); ++m)
-        if (waves.bin[m] >= 0) mean[static_cast<size_t>(waves.bin[m])] += waves.weight[m] * transform.power(m);
+        if (waves.bin[m] >= 0)
+          mean[static_cast<size_t>(waves.bin[m])] += waves.weight[m] * transform.power(m);
       for (size_t q = 0; q <= bins; ++q) mean[q] /= waves.counts[q] + kWellEpsilon;
       for (size_t m = 0; m < transform.modes(); ++m)
         if (waves.bin[m] >= 0) {
@@ -161,7 +164,8 @@ PowerSpectrum power_spectrum(const core::Array& field, int space, std::vector<do
           squares[q] += waves.weight[m] * deviation * deviation;
         }
       for (size_t q = 0; q < bins; ++q) {
-        const size_t at = (static_cast<size_t>(o) * bins + q) * static_cast<size_t>(layout.channels) + static_cast<size_t>(c);
+        const size_t at = (static_cast<size_t>(o) * bins + q) * static_cast<size_t>(layout.channels) +
+                          static_cast<size_t>(c);
         result.mean.data[at] = mean[q];
         result.deviation.data[at] = std::sqrt(squares[q] / (waves.counts[q] + kWellEpsilon));
       }

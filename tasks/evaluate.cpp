@@ -12,7 +12,8 @@ namespace {
 
 int64_t points(const core::Array& field) { return field.numel() / std::max<int64_t>(1, field.shape.back()); }
 
-metrics::MetricAccumulator open_accumulator(const Protocol& protocol, const EvaluateOptions& options, int64_t channels) {
+metrics::MetricAccumulator open_accumulator(const Protocol& protocol, const EvaluateOptions& options,
+                                            int64_t channels) {
   // Validation scores the whole split as one set, whatever the protocol does with long rollouts.
   auto settings = protocol.accumulator(channels, options.validation ? 1 : options.rounds, options.test_batch);
   settings.kernels = options.kernels;
@@ -29,14 +30,16 @@ metrics::MetricAccumulator open_accumulator(const Protocol& protocol, const Eval
 int64_t scored_channels(const Protocol& protocol, const EvaluateOptions& options, const core::Array& target) {
   if (protocol.measured_channels == "detected") {
     const int64_t detected = detect_measured(target);
-    if (detected == 0) throw core::data_error("every channel of the first target batch is zero", "measured fields");
+    if (detected == 0)
+      throw core::data_error("every channel of the first target batch is zero", "measured fields");
     return detected;
   }
   return options.measured > 0 ? options.measured : target.shape.back();
 }
 
 /// Per sample: mean over T,H,W and the first `channels` channels of (prediction - target)^2.
-std::vector<double> normalised_errors(const core::Array& prediction, const core::Array& target, int64_t channels) {
+std::vector<double> normalised_errors(const core::Array& prediction, const core::Array& target,
+                                      int64_t channels) {
   const int64_t samples = target.size(0), n = points(target) / samples;
   const int64_t cp = prediction.size(4), ct = target.size(4);
   std::vector<double> errors(static_cast<size_t>(samples));
@@ -63,10 +66,12 @@ core::Array sample_of(const core::Array& batch, int64_t b) {
 void capture(const EvaluateOptions& options, const EvaluationBatch& batch, const core::Array& prediction,
              int64_t done, std::vector<CapturedSample>& captured) {
   for (size_t b = 0; b < batch.ids.size(); ++b) {
-    const bool asked = std::find(options.capture.begin(), options.capture.end(), batch.ids[b]) != options.capture.end();
+    const bool asked =
+        std::find(options.capture.begin(), options.capture.end(), batch.ids[b]) != options.capture.end();
     if (!asked && done + static_cast<int64_t>(b) >= options.capture_first) continue;
     const auto n = static_cast<int64_t>(b);
-    captured.push_back({batch.ids[b], sample_of(batch.input, n), sample_of(prediction, n), sample_of(batch.target, n)});
+    captured.push_back(
+        {batch.ids[b], sample_of(batch.input, n), sample_of(prediction, n), sample_of(batch.target, n)});
   }
 }
 
@@ -106,8 +111,9 @@ double Evaluation::value(const std::string& id) const {
   return score ? score->value : std::numeric_limits<double>::quiet_NaN();
 }
 
-Evaluation evaluate(const BatchSource& source, const Predictor& predict, const datasets::Normalizer& normalizer,
-                    const Protocol& protocol, const EvaluateOptions& options) {
+Evaluation evaluate(const BatchSource& source, const Predictor& predict,
+                    const datasets::Normalizer& normalizer, const Protocol& protocol,
+                    const EvaluateOptions& options) {
   Evaluation result;
   std::optional<metrics::MetricAccumulator> accumulator;
   RolloutOptions rules;
@@ -137,19 +143,22 @@ Evaluation evaluate(const BatchSource& source, const Predictor& predict, const d
       throw core::model_error("the model predicts " + std::to_string(rolled.prediction.size(4)) + " channels",
                               "the " + std::to_string(channels) + " measured channels that are scored");
     core::Array normalised_target = batch.target;
-    normalizer.apply_target(normalised_target.data.data(), points(normalised_target), normalised_target.size(4));
+    normalizer.apply_target(normalised_target.data.data(), points(normalised_target),
+                            normalised_target.size(4));
     const auto errors = normalised_errors(rolled.normalised, normalised_target, channels);
     if (protocol.target_round_trip) {
-      normalizer.invert_target(normalised_target.data.data(), points(normalised_target), normalised_target.size(4));
+      normalizer.invert_target(normalised_target.data.data(), points(normalised_target),
+                               normalised_target.size(4));
       accumulator->add(rolled.prediction, normalised_target, batch.ids, errors);
     } else {
       accumulator->add(rolled.prediction, batch.target, batch.ids, errors);
     }
-    capture(options, batch, rolled.prediction, accumulator->samples() - static_cast<int64_t>(batch.ids.size()),
-            result.captured);
+    capture(options, batch, rolled.prediction,
+            accumulator->samples() - static_cast<int64_t>(batch.ids.size()), result.captured);
     if (options.progress) options.progress(accumulator->samples());
   }
-  if (!accumulator) throw core::data_error("there is nothing to evaluate: no test windows", "at least one window");
+  if (!accumulator)
+    throw core::data_error("there is nothing to evaluate: no test windows", "at least one window");
   close(*accumulator, result);
   return result;
 }

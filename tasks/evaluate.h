@@ -20,7 +20,8 @@ struct EvaluationBatch {
   std::vector<std::string> ids;
 };
 
-/// Fills the next batch; false at the end. Batches may have any sizes: only published chunking looks at `test_batch`.
+/// Fills the next batch; false at the end. Batches may have any sizes: only published chunking looks at
+/// `test_batch`.
 using BatchSource = std::function<bool(EvaluationBatch& batch)>;
 
 /// One pass over a loader without shuffling and without its own normalizer; it must outlive the source.
@@ -31,9 +32,11 @@ std::optional<metrics::ProbeGeometry> probe_geometry(const datasets::Scenario& s
 
 struct EvaluateOptions {
   int64_t rounds = 1;
-  int64_t test_batch = 64;  ///< the configuration's test batch size: chunks and batch means of the published protocol
-  int64_t measured = 0;     ///< measured channels of the scenario; ignored where the protocol detects them
-  /// Validation during training: prediction is denormalised directly, metrics over the whole set, whatever the protocol.
+  int64_t test_batch =
+      64;  ///< the configuration's test batch size: chunks and batch means of the published protocol
+  int64_t measured = 0;  ///< measured channels of the scenario; ignored where the protocol detects them
+  /// Validation during training: prediction is denormalised directly, metrics over the whole set, whatever
+  /// the protocol.
   bool validation = false;
   std::optional<metrics::ProbeGeometry> probes;
   std::vector<std::string> capture;  ///< sample ids whose fields are kept for pictures
@@ -50,30 +53,32 @@ struct CapturedSample {
 };
 
 struct Evaluation {
-  int64_t samples = 0, channels = 0;    ///< evaluated channels
-  std::vector<metrics::Score> scores;   ///< in the order of the catalogue, normalised MSE first
-  std::vector<std::string> columns;     ///< of the rows
+  int64_t samples = 0, channels = 0;   ///< evaluated channels
+  std::vector<metrics::Score> scores;  ///< in the order of the catalogue, normalised MSE first
+  std::vector<std::string> columns;    ///< of the rows
   std::vector<metrics::SampleRow> rows;
   metrics::Spectrum spectrum;
-  std::vector<double> stations;         ///< probe error per station
+  std::vector<double> stations;  ///< probe error per station
   std::vector<CapturedSample> captured;
-  int64_t diverged = 0;                 ///< samples with a prediction that is not finite
+  int64_t diverged = 0;  ///< samples with a prediction that is not finite
   std::string first_diverged;
-  double model_seconds = 0;             ///< spent in the predictor
+  double model_seconds = 0;  ///< spent in the predictor
 
   /// The value of a metric; NaN if it is missing.
   double value(const std::string& id) const;
 };
 
 /// Streams every batch through rollout and accumulators. Data error if the source is empty.
-Evaluation evaluate(const BatchSource& source, const Predictor& predict, const datasets::Normalizer& normalizer,
-                    const Protocol& protocol, const EvaluateOptions& options);
+Evaluation evaluate(const BatchSource& source, const Predictor& predict,
+                    const datasets::Normalizer& normalizer, const Protocol& protocol,
+                    const EvaluateOptions& options);
 
-/// Scores finished predictions (physical units), for example files made by another program: same totals and rows
-/// without a model. `prediction` (B,N*T,H,W,Cp).
+/// Scores finished predictions (physical units), for example files made by another program: same totals and
+/// rows without a model. `prediction` (B,N*T,H,W,Cp).
 class PredictionScorer {
  public:
-  PredictionScorer(const Protocol& protocol, const EvaluateOptions& options) : protocol_(protocol), options_(options) {}
+  PredictionScorer(const Protocol& protocol, const EvaluateOptions& options)
+      : protocol_(protocol), options_(options) {}
   void add(const core::Array& prediction, const core::Array& target, const std::vector<std::string>& ids);
   Evaluation finish() const;
 

@@ -30,12 +30,15 @@ void Protocol::describe(core::OptionVisitor& v) {
   v.choice("loss_channels", loss_channels, {"all", "delivered"}, "channels that the training loss covers");
   v("validation_points", validation_points, "validations per training run", core::kPositive);
   v("selection_metric", selection_metric, "the checkpoint with the smallest value is kept");
-  v.choice("measured_channels", measured_channels, {"detected", "scenario"}, "where the scored channels come from");
-  v("input_round_trip", input_round_trip, "predictions pass input statistics and back through target statistics");
+  v.choice("measured_channels", measured_channels, {"detected", "scenario"},
+           "where the scored channels come from");
+  v("input_round_trip", input_round_trip,
+    "predictions pass input statistics and back through target statistics");
   v("target_round_trip", target_round_trip, "targets pass the normalizer and back in float32");
-  v.choice("unmeasured_feedback", unmeasured_feedback, {"predicted", "zero"}, "unmeasured channels in later rounds");
-  v("chunk_above_rounds", chunk_above_rounds, "average metrics over test batches above this many rounds; 0: never",
-    core::kNotNegative);
+  v.choice("unmeasured_feedback", unmeasured_feedback, {"predicted", "zero"},
+           "unmeasured channels in later rounds");
+  v("chunk_above_rounds", chunk_above_rounds,
+    "average metrics over test batches above this many rounds; 0: never", core::kNotNegative);
   v("float32_chunks", float32_chunks, "chunk values are averaged in float32");
   v.choice("frmse_bins", frmse_bins, {"sum", "mean"}, "energy of a frequency bin over its modes");
   v.choice("relative_bands", relative_bands, {"all", "skip_zero"}, "bins without target energy");
@@ -62,7 +65,8 @@ int64_t Protocol::chunk(int64_t rounds, int64_t test_batch) const {
   return chunk_above_rounds > 0 && rounds > chunk_above_rounds ? test_batch : 0;
 }
 
-metrics::AccumulatorOptions Protocol::accumulator(int64_t channels, int64_t rounds, int64_t test_batch) const {
+metrics::AccumulatorOptions Protocol::accumulator(int64_t channels, int64_t rounds,
+                                                  int64_t test_batch) const {
   metrics::AccumulatorOptions options;
   options.channels = channels;
   options.chunk = chunk(rounds, test_batch);
@@ -90,8 +94,8 @@ Protocol protocol(const std::string& name) {
     const auto names = protocol_names();
     const bool known = std::find(names.begin(), names.end(), result.name) != names.end();
     if (known && protocol(result.name).hash() != result.hash())
-      throw core::usage_error(name + ": a changed protocol is named '" + result.name + "'", "a name of its own",
-                              "set `name` to another word");
+      throw core::usage_error(name + ": a changed protocol is named '" + result.name + "'",
+                              "a name of its own", "set `name` to another word");
     return result;
   }
   for (const auto& file : embedded_files())

@@ -19,7 +19,8 @@ void copy_frames(const core::Array& source, int64_t from, int64_t count, core::A
 }
 
 /// Channels [0,keep) of `physical`, zeros up to the target's channels, then the parameter planes of `x`.
-core::Array feedback(const core::Array& physical, const core::Array& x, int64_t target_channels, int64_t keep) {
+core::Array feedback(const core::Array& physical, const core::Array& x, int64_t target_channels,
+                     int64_t keep) {
   core::Shape shape = physical.shape;
   const int64_t inputs = x.size(4), channels = physical.size(4);
   shape[4] = inputs;
@@ -44,9 +45,10 @@ void require_shape(const core::Array& prediction, const core::Array& x, int64_t 
   const bool ok = s.size() == 5 && s[0] == x.size(0) && s[1] >= 1 && s[2] == x.size(2) && s[3] == x.size(3) &&
                   s[4] >= 1 && s[4] <= target_channels && (!first || s == first->shape);
   if (!ok)
-    throw core::model_error("the model answers input " + core::to_string(x.shape) + " with " + core::to_string(s),
-                            "(B,T_out,H,W,C) with the input's B,H,W and at most " + std::to_string(target_channels) +
-                                " channels, the same in every round");
+    throw core::model_error(
+        "the model answers input " + core::to_string(x.shape) + " with " + core::to_string(s),
+        "(B,T_out,H,W,C) with the input's B,H,W and at most " + std::to_string(target_channels) +
+            " channels, the same in every round");
 }
 
 }  // namespace
@@ -58,8 +60,9 @@ RolloutOptions RolloutOptions::of(const Protocol& protocol, int64_t rounds, int6
 RolloutResult rollout(const core::Array& x, int64_t target_channels, const Predictor& predict,
                       const datasets::Normalizer& normalizer, const RolloutOptions& options) {
   if (x.shape.size() != 5 || x.size(4) < target_channels || options.rounds < 1)
-    throw core::data_error("rollout input " + core::to_string(x.shape) + " for " + std::to_string(target_channels) +
-                               " target channels and " + std::to_string(options.rounds) + " rounds",
+    throw core::data_error("rollout input " + core::to_string(x.shape) + " for " +
+                               std::to_string(target_channels) + " target channels and " +
+                               std::to_string(options.rounds) + " rounds",
                            "(B,T,H,W,C) with at least the target's channels, at least one round");
   const int64_t frames_in = x.size(1);
   const int64_t measured = options.measured > 0 ? options.measured : target_channels;
@@ -74,9 +77,11 @@ RolloutResult rollout(const core::Array& x, int64_t target_channels, const Predi
       core::Shape shape = prediction.shape;
       shape[1] = options.rounds * frames_out;
       result.prediction = result.normalised = core::Array(shape);
-    } else if (result.prediction.size(1) != options.rounds * frames_out || result.prediction.size(4) != channels) {
-      throw core::model_error("round " + std::to_string(round + 1) + " answers " + core::to_string(prediction.shape),
-                              "the shape of the first round");
+    } else if (result.prediction.size(1) != options.rounds * frames_out ||
+               result.prediction.size(4) != channels) {
+      throw core::model_error(
+          "round " + std::to_string(round + 1) + " answers " + core::to_string(prediction.shape),
+          "the shape of the first round");
     }
     core::Array physical = prediction;
     normalizer.invert_target(physical.data.data(), points(physical), channels);
@@ -95,7 +100,8 @@ RolloutResult rollout(const core::Array& x, int64_t target_channels, const Predi
     copy_frames(prediction, 0, frames_out, result.normalised, round * frames_out);
     if (round + 1 == options.rounds) break;
 
-    core::Array next = feedback(physical, x, target_channels, options.zero_unmeasured ? measured : target_channels);
+    core::Array next =
+        feedback(physical, x, target_channels, options.zero_unmeasured ? measured : target_channels);
     normalizer.apply_input(next.data.data(), points(next), next.size(4));
     if (frames_out >= frames_in) {
       core::Array input(x.shape);
@@ -116,7 +122,8 @@ int64_t detect_measured(const core::Array& y) {
   int64_t zero = 0;
   for (int64_t c = 0; c < channels; ++c) {
     bool all_zero = true;
-    for (int64_t i = c; all_zero && i < y.numel(); i += channels) all_zero = y.data[static_cast<size_t>(i)] == 0;
+    for (int64_t i = c; all_zero && i < y.numel(); i += channels)
+      all_zero = y.data[static_cast<size_t>(i)] == 0;
     zero += all_zero;
   }
   return channels - zero;

@@ -8,8 +8,9 @@ namespace windtunnel::tasks {
 
 Cadence validation_cadence(int64_t updates, int64_t points) {
   if (updates < 1 || points < 1)
-    throw core::usage_error(std::to_string(updates) + " updates with " + std::to_string(points) + " validations",
-                            "at least one of each");
+    throw core::usage_error(
+        std::to_string(updates) + " updates with " + std::to_string(points) + " validations",
+        "at least one of each");
   return {std::max<int64_t>(1, updates / points), updates};
 }
 

@@ -15,8 +15,8 @@ struct Cadence {
 /// Usage error for updates < 1 or points < 1.
 Cadence validation_cadence(int64_t updates, int64_t points = 50);
 
-/// Keeps the checkpoint with the strictly smallest value; NaN never wins. State is three numbers, so that a resumed
-/// run continues it.
+/// Keeps the checkpoint with the strictly smallest value; NaN never wins. State is three numbers, so that a
+/// resumed run continues it.
 struct BestCheckpoint {
   int64_t update = 0;  ///< 0: none yet
   double value = std::numeric_limits<double>::infinity();

@@ -45,7 +45,8 @@ Setting read(core::Json values) {
   values.erase("stages");
   SettingOptions options;
   core::read_options(options, values, kFile);
-  Setting result{options.name, options.title, options.aliases, {}, datasets::parse_side(options.test), options.one_sided};
+  Setting result{options.name,     options.title, options.aliases, {}, datasets::parse_side(options.test),
+                 options.one_sided};
   for (const auto& item : stages) {
     StageOptions stage;
     core::read_options(stage, item, kFile);
@@ -58,8 +59,8 @@ Setting read(core::Json values) {
 void require_side(const Setting& setting, Side side, const datasets::Scenario& scenario) {
   if (scenario.has_side(side)) return;
   const Side other = side == Side::real ? Side::numerical : Side::real;
-  throw core::usage_error(std::string("setting '") + setting.name + "' needs a " + word(side) + " side; scenario '" +
-                              scenario.name + "' has only " + word(other) + " data",
+  throw core::usage_error(std::string("setting '") + setting.name + "' needs a " + word(side) +
+                              " side; scenario '" + scenario.name + "' has only " + word(other) + " data",
                           "a scenario with both sides", "use the setting 'single'");
 }
 

@@ -12,10 +12,11 @@ using datasets::Side;
 
 /// One training run inside a setting.
 struct Stage {
-  std::string name;               ///< "train", "pretrain", "finetune"
+  std::string name;              ///< "train", "pretrain", "finetune"
   Side train = Side::numerical;  ///< whose training split
-  bool from_previous = false;     ///< weights start from the previous stage's best checkpoint; optimiser starts fresh
-  Side validate = Side::real;    ///< whose validation split chooses the checkpoint
+  bool from_previous =
+      false;  ///< weights start from the previous stage's best checkpoint; optimiser starts fresh
+  Side validate = Side::real;  ///< whose validation split chooses the checkpoint
 };
 
 /// What is trained on what before the one test. Settings are data (tasks/settings.yaml).
@@ -35,9 +36,9 @@ const std::vector<Setting>& settings();
 /// By name or alias; usage error with suggestions.
 const Setting& setting(const std::string& name);
 
-/// The setting with all sides present in the scenario. Usage error such as: setting 'simulated' needs a simulated side;
-/// scenario 'x' has only measured data. Setting 'single' takes the only side of a one-sided scenario, the measured one
-/// of a paired scenario.
+/// The setting with all sides present in the scenario. Usage error such as: setting 'simulated' needs a
+/// simulated side; scenario 'x' has only measured data. Setting 'single' takes the only side of a one-sided
+/// scenario, the measured one of a paired scenario.
 Setting resolve_setting(const Setting& setting, const datasets::Scenario& scenario);
 
 }  // namespace windtunnel::tasks

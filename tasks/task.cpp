@@ -14,9 +14,14 @@ std::string Task::id() const {
 }
 
 core::Json Task::json() const {
-  return {{"id", id()},         {"scenario", scenario}, {"setting", setting.json()},
-          {"rounds", rounds},   {"subset", subset},     {"protocol", protocol.name},
-          {"protocol_version", protocol.version},       {"protocol_sha256", protocol.hash()}};
+  return {{"id", id()},
+          {"scenario", scenario},
+          {"setting", setting.json()},
+          {"rounds", rounds},
+          {"subset", subset},
+          {"protocol", protocol.name},
+          {"protocol_version", protocol.version},
+          {"protocol_sha256", protocol.hash()}};
 }
 
 std::string Task::hash() const { return core::sha256(core::canonical(json())); }

@@ -58,14 +58,15 @@ void flatten(const Json& value, std::vector<double>& out) {
     out.push_back(to_number(value));
 }
 
-/// Nested golden lists against row-major values; the tolerance is relative to each value, but not below that of
-/// 1e-2 of the largest one (`floor` absolute).
-void check_list(CaseResult& result, const std::string& what, const std::vector<double>& got, const Json& expected,
-                double floor = 0) {
+/// Nested golden lists against row-major values; the tolerance is relative to each value, but not below that
+/// of 1e-2 of the largest one (`floor` absolute).
+void check_list(CaseResult& result, const std::string& what, const std::vector<double>& got,
+                const Json& expected, double floor = 0) {
   std::vector<double> values;
   flatten(expected, values);
   if (values.size() != got.size()) {
-    result.failure = what + ": " + std::to_string(got.size()) + " values instead of " + std::to_string(values.size());
+    result.failure =
+        what + ": " + std::to_string(got.size()) + " values instead of " + std::to_string(values.size());
     return;
   }
   for (size_t i = 0; i < got.size(); ++i)
@@ -163,9 +164,11 @@ void run_probe(const Case& c) {
     const metrics::ProbeGeometry geometry{args.at("d"), args.at("center_x"), args.at("center_y"),
                                           args.at("sub_s_real")};
     const metrics::ProbeWindow window{args.value("start_time_pred", int64_t{0}),
-                                      args.value("start_time_target", int64_t{0}), args.value("horizon", int64_t{0})};
+                                      args.value("start_time_target", int64_t{0}),
+                                      args.value("horizon", int64_t{0})};
     const std::map<std::string, metrics::ProbeRule> rules = {
-        {"eval_variant", metrics::ProbeRule::two_diameters}, {"compare_variant", metrics::ProbeRule::four_diameters}};
+        {"eval_variant", metrics::ProbeRule::two_diameters},
+        {"compare_variant", metrics::ProbeRule::four_diameters}};
     for (const auto& [variant, rule] : rules) {
       if (!item.contains(variant)) continue;
       const std::string what = item.at("geometry").get<std::string>() + " " + variant;
@@ -180,8 +183,8 @@ void run_probe(const Case& c) {
         std::vector<double> means(metrics::kStations);
         for (int64_t b = 0; b < samples; ++b) {
           const auto errors = metrics::station_errors(metrics::probe_profiles(
-              prediction.data.data() + b * core::numel(ps), ps, target.data.data() + b * core::numel(ys), ys, layout,
-              channels, window));
+              prediction.data.data() + b * core::numel(ps), ps, target.data.data() + b * core::numel(ys), ys,
+              layout, channels, window));
           for (size_t s = 0; s < means.size(); ++s) means[s] += errors[s] / static_cast<double>(samples);
         }
         return means;
@@ -248,8 +251,8 @@ Array slice(const Array& field, int64_t from, int64_t to) {
   return result;
 }
 
-void check_predictions(const Case& c, const std::string& what, const std::vector<tasks::CapturedSample>& samples,
-                       const Json& expected) {
+void check_predictions(const Case& c, const std::string& what,
+                       const std::vector<tasks::CapturedSample>& samples, const Json& expected) {
   const int64_t channels = samples.front().prediction.shape.back();
   std::vector<double> means(static_cast<size_t>(channels)), magnitudes(means.size());
   double count = 0;
@@ -273,8 +276,8 @@ void check_predictions(const Case& c, const std::string& what, const std::vector
     return std::vector<double>(begin, begin + channels);
   };
   check_list(c.result, what + " channel means", means, expected.at("pred_channel_means"), floor);
-  check_list(c.result, what + " first value", row(samples.front(), 0), expected.at("pred_sample0_frame0_row0_col0"),
-             floor);
+  check_list(c.result, what + " first value", row(samples.front(), 0),
+             expected.at("pred_sample0_frame0_row0_col0"), floor);
   check_list(c.result, what + " last value", row(samples.back(), samples.back().prediction.shape[0] - 1),
              expected.at("pred_last_frame_row0_col0_last_sample"), floor);
 }
@@ -315,15 +318,16 @@ void run_eval_loop(const Case& c) {
       const int64_t chunk = protocol.chunk(options.rounds, options.test_batch);
       c.result.expect(what + " eval_batch_size",
                       expected.at("eval_batch_size").get<int64_t>() == (chunk == 0 ? samples : chunk));
-      check(c.result, what + " normalized_mse", evaluation.value("normalized_mse"), expected.at("normalized_mse"));
+      check(c.result, what + " normalized_mse", evaluation.value("normalized_mse"),
+            expected.at("normalized_mse"));
       compare_scores(c, what, evaluation.scores, expected.at("metrics"), scale);
       check_predictions(c, what, evaluation.captured, expected);
     }
   }
 }
 
-void check_precisions(const Case& c, const std::string& what, const std::vector<double>& got, const Json& expected,
-                      double floor = 0) {
+void check_precisions(const Case& c, const std::string& what, const std::vector<double>& got,
+                      const Json& expected, double floor = 0) {
   for (const auto& [precision, values] : expected.items())
     check_list(c.result, what + " " + precision, got, values, floor);
 }
@@ -355,9 +359,10 @@ void run_physix(const Case& c, const Array& x, const Array& y) {
     if (std::find(spatial.begin(), spatial.end(), name) != spatial.end())
       check_precisions(c, what, metrics::physix_metric(name, x, y).data, expected);
     else if (name.starts_with("VRMSE_reduced_eps"))
-      check_precisions(
-          c, what, {metrics::mean(metrics::physix_metric("VRMSE", x, y, std::stod(name.substr(name.find("eps") + 3))))},
-          expected);
+      check_precisions(c, what,
+                       {metrics::mean(metrics::physix_metric("VRMSE", x, y,
+                                                             std::stod(name.substr(name.find("eps") + 3))))},
+                       expected);
     else if (name == "evaluation_per_frame_VRMSE_sample0")
       check_precisions(c, what, metrics::physix_frame_vrmse(x0, y0), expected);
     else if (name == "LInfinity_quirk")
@@ -403,7 +408,8 @@ void run_well(const Case& c) {
       const auto warp = metrics::windowed_dtw(prediction, target, space);
       for (const auto& [precision, parts] : expected.items()) {
         check_list(c.result, "dtw_distance " + precision, warp.distance.data, parts.at("dtw_distance"));
-        check_list(c.result, "dtw_path_distortion " + precision, warp.distortion.data, parts.at("dtw_path_distortion"));
+        check_list(c.result, "dtw_path_distortion " + precision, warp.distortion.data,
+                   parts.at("dtw_path_distortion"));
       }
     } else if (name == "trainer_time_windows_VRMSE") {
       const auto vrmse = metrics::well_metric("VRMSE", prediction, target, space);
@@ -465,11 +471,12 @@ void run_update_ratio(const Case& c) {
       return values;
     };
     const auto name = item.at("name").get<std::string>();
-    const auto ratio =
-        metrics::update_ratio(curve("real_val_rmse"), curve("finetune_val_rmse"), item.at("validation_interval"));
+    const auto ratio = metrics::update_ratio(curve("real_val_rmse"), curve("finetune_val_rmse"),
+                                             item.at("validation_interval"));
     check(c.result, name + " rmse0", ratio.best_rmse, item.at("rmse0"));
     c.result.expect(name + " n2", item.at("n2").get<int64_t>() == ratio.n2);
-    c.result.expect(name + " n1_best_iteration", item.at("n1_best_iteration").get<int64_t>() == ratio.n1_best);
+    c.result.expect(name + " n1_best_iteration",
+                    item.at("n1_best_iteration").get<int64_t>() == ratio.n1_best);
     check(c.result, name + " by best", ratio.by_best, item.at("update_ratio_best_iteration"));
     const Json& crossing = item.at("n1_first_crossing");
     c.result.expect(name + " reached", crossing.is_null() == !ratio.n1_crossing);
@@ -481,12 +488,9 @@ void run_update_ratio(const Case& c) {
 
 const std::map<std::string, std::function<void(const Case&)>>& kinds() {
   static const std::map<std::string, std::function<void(const Case&)>> table = {
-      {"realpdebench.eval_metrics", run_eval_metrics},
-      {"realpdebench.probe", run_probe},
-      {"realpdebench.eval_loop", run_eval_loop},
-      {"the_well", run_well},
-      {"pdebench.metric_func", run_pdebench},
-      {"update_ratio", run_update_ratio}};
+      {"realpdebench.eval_metrics", run_eval_metrics}, {"realpdebench.probe", run_probe},
+      {"realpdebench.eval_loop", run_eval_loop},       {"the_well", run_well},
+      {"pdebench.metric_func", run_pdebench},          {"update_ratio", run_update_ratio}};
   return table;
 }
 

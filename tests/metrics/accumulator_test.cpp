@@ -68,14 +68,17 @@ TEST(Accumulator, KineticEnergyNeedsTwoChannels) {
 
 TEST(Accumulator, KineticEnergySurvivesALargeMean) {
   const auto wave = [](double mean) {
-    return field({1, 8, 2, 2, 2}, [mean](int64_t, int64_t t, int64_t, int64_t, int64_t) { return mean + (t % 2 ? 1 : -1); });
+    return field({1, 8, 2, 2, 2},
+                 [mean](int64_t, int64_t t, int64_t, int64_t, int64_t) { return mean + (t % 2 ? 1 : -1); });
   };
   EXPECT_NEAR(value(totals({}, constant({1, 8, 2, 2, 2}, 4096), wave(4096)), "ke"), 1.0, 1e-9);
 }
 
 TEST(Accumulator, R2ComparesWithTheMeanOverSamples) {
-  // Y = 0 and 2 at every position, mean 1, so that the squares about it are 1 per value; errors of 0.5 give 0.25.
-  const auto y = field({2, 2, 3, 3, 1}, [](int64_t b, int64_t, int64_t, int64_t, int64_t) { return 2.0 * b; });
+  // Y = 0 and 2 at every position, mean 1, so that the squares about it are 1 per value; errors of 0.5 give
+  // 0.25.
+  const auto y =
+      field({2, 2, 3, 3, 1}, [](int64_t b, int64_t, int64_t, int64_t, int64_t) { return 2.0 * b; });
   core::Array p = y;
   for (auto& v : p.data) v += 0.5f;
   EXPECT_DOUBLE_EQ(value(totals({}, p, y), "r2"), 0.75);
@@ -128,7 +131,8 @@ TEST(Accumulator, PublishedChunksAreAveragedWithoutWeights) {
 TEST(Accumulator, AOneSampleChunkPoisonsPublishedR2) {
   const auto y = testing::waves({3, 4, 4, 4, 2}, 1);
   const auto p = testing::near(y, 2);
-  EXPECT_EQ(value(totals(AccumulatorOptions::published(2), p, y), "r2"), -std::numeric_limits<double>::infinity());
+  EXPECT_EQ(value(totals(AccumulatorOptions::published(2), p, y), "r2"),
+            -std::numeric_limits<double>::infinity());
   EXPECT_TRUE(std::isfinite(value(totals(AccumulatorOptions::published(3), p, y), "r2")));
 }
 
@@ -165,7 +169,8 @@ TEST(Accumulator, NumbersDoNotDependOnBatchesOrThreads) {
         }
         const auto a = whole.totals(), b = parts.totals();
         ASSERT_EQ(a.size(), b.size());
-        for (size_t i = 0; i < a.size(); ++i) EXPECT_EQ(a[i].value, b[i].value) << a[i].id << " batches of " << size;
+        for (size_t i = 0; i < a.size(); ++i)
+          EXPECT_EQ(a[i].value, b[i].value) << a[i].id << " batches of " << size;
         for (size_t i = 0; i < 7; ++i) {
           EXPECT_EQ(whole.rows()[i].id, parts.rows()[i].id);
           EXPECT_EQ(whole.rows()[i].values, parts.rows()[i].values);
@@ -184,7 +189,8 @@ TEST(Accumulator, RowsAggregateToTheTotals) {
   for (const auto& score : accumulator.totals()) {
     const auto& described = card(score.id);
     if (described.how() == Aggregation::set) continue;
-    const auto column = static_cast<size_t>(std::find(columns.begin(), columns.end(), described.column()) - columns.begin());
+    const auto column =
+        static_cast<size_t>(std::find(columns.begin(), columns.end(), described.column()) - columns.begin());
     double mean = 0;
     for (const auto& row : accumulator.rows()) mean += row.values.at(column) / 5;
     if (described.how() == Aggregation::root) mean = std::sqrt(mean);

@@ -11,8 +11,9 @@
 namespace windtunnel::metrics::testing {
 
 /// Field (B,T,H,W,C) from a function of the five indices.
-inline core::Array field(const core::Shape& shape,
-                         const std::function<double(int64_t b, int64_t t, int64_t h, int64_t w, int64_t c)>& value) {
+inline core::Array field(
+    const core::Shape& shape,
+    const std::function<double(int64_t b, int64_t t, int64_t h, int64_t w, int64_t c)>& value) {
   core::Array result(shape);
   size_t at = 0;
   for (int64_t b = 0; b < shape[0]; ++b)

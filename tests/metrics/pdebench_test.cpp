@@ -26,7 +26,8 @@ core::Array random_field(const core::Shape& shape, uint64_t seed) {
 TEST(Pdebench, ConstantErrorByHand) {
   for (const core::Shape& shape :
        {core::Shape{2, 8, 3, 1}, core::Shape{2, 8, 6, 3, 1}, core::Shape{2, 8, 6, 4, 3, 1}}) {
-    const auto m = pdebench_metrics(filled(shape, 2.5f), filled(shape, 2), {.initial_step = 1, .low = 1, .high = 2});
+    const auto m =
+        pdebench_metrics(filled(shape, 2.5f), filled(shape, 2), {.initial_step = 1, .low = 1, .high = 2});
     const auto mean = pdebench_means(m);
     EXPECT_DOUBLE_EQ(mean.rmse, 0.5);
     EXPECT_DOUBLE_EQ(mean.nrmse, 0.25);
@@ -55,7 +56,8 @@ TEST(Pdebench, ThreeDimensionalBoundaryPerChannelOrSummed) {
   }
   const double per_channel = pdebench_means(pdebench_metrics(twice_p, twice_y, options)).boundary;
   options.per_channel_boundary = false;
-  EXPECT_NEAR(pdebench_means(pdebench_metrics(twice_p, twice_y, options)).boundary, std::sqrt(2.0) * per_channel, 1e-12);
+  EXPECT_NEAR(pdebench_means(pdebench_metrics(twice_p, twice_y, options)).boundary,
+              std::sqrt(2.0) * per_channel, 1e-12);
 }
 
 TEST(Pdebench, EmptyBandsAndZeroTargets) {
@@ -76,7 +78,8 @@ TEST(Pdebench, AveragesOfBatches) {
 
 TEST(Pdebench, RefusesWrongInput) {
   EXPECT_THROW(pdebench_metrics(filled({1, 8, 2, 1}, 1), filled({1, 8, 3, 1}, 1)), Error);
-  EXPECT_THROW(pdebench_metrics(filled({1, 8, 2, 1}, 1), filled({1, 8, 2, 1}, 1), {.initial_step = 2}), Error);
+  EXPECT_THROW(pdebench_metrics(filled({1, 8, 2, 1}, 1), filled({1, 8, 2, 1}, 1), {.initial_step = 2}),
+               Error);
   EXPECT_THROW(pdebench_metrics(filled({8, 2, 1}, 1), filled({8, 2, 1}, 1)), Error);
 }
 

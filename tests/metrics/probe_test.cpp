@@ -12,7 +12,8 @@ namespace {
 using Columns = std::array<int64_t, kStations>;
 
 TEST(ProbeLayout, PublishedGeometries) {
-  const ProbeGeometry cylinder{18, 32, 32, 1}, controlled{18, 16, 32, 1}, fsi{24, 66, 64, 2}, foil{62, 30, 64, 2};
+  const ProbeGeometry cylinder{18, 32, 32, 1}, controlled{18, 16, 32, 1}, fsi{24, 66, 64, 2},
+      foil{62, 30, 64, 2};
   const auto columns = [](const ProbeGeometry& g, int64_t h, int64_t w, ProbeRule rule) {
     return probe_layout(g, h, w, rule).x;
   };
@@ -50,19 +51,22 @@ TEST(Probe, ErrorByHand) {
   const core::Shape shape = {2, 20, 30, 2};
   const auto layout = probe_layout({5, 2, 10, 1}, 20, 30, ProbeRule::four_diameters);
   ASSERT_EQ(layout.outside(20, 30), "");
-  for (const double error : station_errors(probe_profiles(p.data.data(), shape, y.data.data(), shape, layout, 2)))
+  for (const double error :
+       station_errors(probe_profiles(p.data.data(), shape, y.data.data(), shape, layout, 2)))
     EXPECT_DOUBLE_EQ(error, 0.25);
-  for (const double error : station_errors(probe_profiles(p.data.data(), shape, y.data.data(), shape, layout, 1)))
+  for (const double error :
+       station_errors(probe_profiles(p.data.data(), shape, y.data.data(), shape, layout, 1)))
     EXPECT_DOUBLE_EQ(error, 0.5);
-  const auto shifted = station_errors(
-      probe_profiles(p.data.data(), shape, y.data.data(), shape, layout, 1, {.start_prediction = 1, .horizon = 1}));
+  const auto shifted = station_errors(probe_profiles(p.data.data(), shape, y.data.data(), shape, layout, 1,
+                                                     {.start_prediction = 1, .horizon = 1}));
   EXPECT_DOUBLE_EQ(shifted[0], 0.5);  // the second frame alone
   EXPECT_THROW(probe_profiles(p.data.data(), shape, y.data.data(), shape, layout, 1, {1, 0, 2}), Error);
 }
 
 TEST(Probe, UnmeasuredChannelDilutesThePublishedValue) {
   const auto y = testing::constant({2, 2, 20, 30, 3}, 0);
-  const auto p = testing::field(y.shape, [](int64_t, int64_t, int64_t, int64_t, int64_t c) { return c < 2 ? 0.6 : 0; });
+  const auto p =
+      testing::field(y.shape, [](int64_t, int64_t, int64_t, int64_t, int64_t c) { return c < 2 ? 0.6 : 0; });
   const auto mvpe = [&](ProbeChannels channels) {
     AccumulatorOptions options;
     options.channels = 2;

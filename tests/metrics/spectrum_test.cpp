@@ -24,7 +24,8 @@ TEST(ModeBins, PublishedCounts) {
 }
 
 TEST(ModeBins, BandLimits) {
-  const int64_t expected[][3] = {{1, 0, 1}, {2, 1, 1}, {3, 1, 2}, {4, 1, 3}, {5, 2, 3}, {10, 3, 7}, {20, 7, 13}, {30, 10, 20}, {32, 11, 21}};
+  const int64_t expected[][3] = {{1, 0, 1},  {2, 1, 1},   {3, 1, 2},    {4, 1, 3},   {5, 2, 3},
+                                 {10, 3, 7}, {20, 7, 13}, {30, 10, 20}, {32, 11, 21}};
   for (const auto& [bins, low, high] : expected) {
     const auto list = mode_bins(2 * bins, 128, 128);
     EXPECT_EQ(list->bins, bins);
@@ -47,7 +48,8 @@ TEST(ModeBins, MatchesTheDefinition) {
           EXPECT_TRUE(mode.i == i && mode.j == j && mode.k == k && mode.bin == radius);
         }
     EXPECT_EQ(at, list->modes.size());
-    EXPECT_EQ(std::accumulate(list->counts.begin(), list->counts.end(), int64_t{0}), static_cast<int64_t>(at));
+    EXPECT_EQ(std::accumulate(list->counts.begin(), list->counts.end(), int64_t{0}),
+              static_cast<int64_t>(at));
   }
 }
 

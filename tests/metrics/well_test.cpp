@@ -36,7 +36,8 @@ TEST(Well, NanIsNotHidden) {
   const auto y = testing::constant({1, 1, 2, 2, 1}, 1);
   auto x = y;
   x.data[1] = std::numeric_limits<float>::quiet_NaN();
-  for (const auto& name : well_spatial_metrics()) EXPECT_TRUE(std::isnan(well_metric(name, x, y, 2).data[0])) << name;
+  for (const auto& name : well_spatial_metrics())
+    EXPECT_TRUE(std::isnan(well_metric(name, x, y, 2).data[0])) << name;
 }
 
 TEST(Well, SpectralErrorsAddUpToTheMse) {
@@ -132,7 +133,8 @@ TEST(Physix, ChannelsFirstGivesTheSameNumbers) {
   const auto permuted = [](const core::Array& field) {
     core::Array result({2, 3, 4, 5});
     for (int64_t i = 0; i < 60; ++i)
-      for (int64_t c = 0; c < 2; ++c) result.data[static_cast<size_t>(c * 60 + i)] = field.data[static_cast<size_t>(2 * i + c)];
+      for (int64_t c = 0; c < 2; ++c)
+        result.data[static_cast<size_t>(c * 60 + i)] = field.data[static_cast<size_t>(2 * i + c)];
     return result;
   };
   EXPECT_EQ(physix_metric("VRMSE", permuted(x), permuted(y)).data, well_metric("VRMSE", x, y, 2).data);

@@ -72,7 +72,8 @@ TEST(Evaluate, CorrectedScoresDoNotDependOnBatches) {
   EXPECT_EQ(whole.channels, 2);
   EXPECT_EQ(whole.scores.front().id, "normalized_mse");
   for (const int64_t size : {1, 2, 3}) {
-    const auto parts = evaluate(windows.source(size), kDamped, kNormalizer, protocol("corrected"), two_rounds());
+    const auto parts =
+        evaluate(windows.source(size), kDamped, kNormalizer, protocol("corrected"), two_rounds());
     ASSERT_EQ(parts.scores.size(), whole.scores.size());
     for (size_t i = 0; i < whole.scores.size(); ++i)
       EXPECT_EQ(parts.scores[i].value, whole.scores[i].value) << whole.scores[i].id;
@@ -99,8 +100,10 @@ TEST(Evaluate, ScoringFilesEqualsEvaluation) {
 
 TEST(Evaluate, ProtocolsDiffer) {
   const Windows windows;
-  const auto published = evaluate(windows.source(2), kDamped, kNormalizer, protocol("published"), two_rounds());
-  const auto corrected = evaluate(windows.source(2), kDamped, kNormalizer, protocol("corrected"), two_rounds());
+  const auto published =
+      evaluate(windows.source(2), kDamped, kNormalizer, protocol("published"), two_rounds());
+  const auto corrected =
+      evaluate(windows.source(2), kDamped, kNormalizer, protocol("corrected"), two_rounds());
   EXPECT_NE(published.value("rmse"), corrected.value("rmse"));
   EXPECT_EQ(published.channels, 2);  // detected
 }
@@ -137,7 +140,8 @@ TEST(Evaluate, DivergedModelsAreResults) {
     out.data[0] = std::numeric_limits<float>::quiet_NaN();
     return out;
   };
-  const auto evaluation = evaluate(windows.source(2), broken, kNormalizer, protocol("corrected"), two_rounds());
+  const auto evaluation =
+      evaluate(windows.source(2), broken, kNormalizer, protocol("corrected"), two_rounds());
   EXPECT_EQ(evaluation.diverged, 3);  // the first sample of each batch
   EXPECT_EQ(evaluation.first_diverged, "w0");
 }

@@ -11,8 +11,8 @@ TEST(Golden, MetricsAndEvaluationLoop) {
   for (const auto& suite : suites())
     suite.run(WINDTUNNEL_GOLDEN "/metrics", [&](const CaseResult& result) {
       ++cases;
-      EXPECT_TRUE(result.passed()) << result.name << ": " << result.failure << " " << result.where << " deviates by "
-                                   << result.worst << ", allowed " << result.tolerance;
+      EXPECT_TRUE(result.passed()) << result.name << ": " << result.failure << " " << result.where
+                                   << " deviates by " << result.worst << ", allowed " << result.tolerance;
     });
   EXPECT_EQ(cases, 19);
 }

@@ -14,7 +14,8 @@ TEST(Protocol, EveryEmbeddedFileNamesEverySwitch) {
     Protocol read = protocol(name);
     EXPECT_EQ(read.name, name);
     const auto file = core::read_yaml(std::string(WINDTUNNEL_SOURCE) + "/tasks/protocols/" + name + ".yaml");
-    for (const auto& option : core::list_options(read)) EXPECT_TRUE(file.contains(option.key)) << name << " " << option.key;
+    for (const auto& option : core::list_options(read))
+      EXPECT_TRUE(file.contains(option.key)) << name << " " << option.key;
   }
   EXPECT_EQ(protocol_names(), (std::vector<std::string>{"corrected", "published"}));
 }
@@ -44,11 +45,13 @@ TEST(Protocol, MetricSwitches) {
   EXPECT_EQ(published.chunk, 8);
   EXPECT_EQ(published.loader_batch, 8);
   EXPECT_TRUE(published.float32_chunks && published.zero_missing_ke);
-  EXPECT_FALSE(published.bin_mean || published.skip_zero_bins || published.separate_fe || published.paper_forms);
+  EXPECT_FALSE(published.bin_mean || published.skip_zero_bins || published.separate_fe ||
+               published.paper_forms);
   const auto corrected = protocol("corrected").accumulator(2, 5, 8);
   EXPECT_EQ(corrected.chunk, 0);
   EXPECT_EQ(corrected.loader_batch, 0);
-  EXPECT_TRUE(corrected.bin_mean && corrected.skip_zero_bins && corrected.separate_fe && corrected.paper_forms);
+  EXPECT_TRUE(corrected.bin_mean && corrected.skip_zero_bins && corrected.separate_fe &&
+              corrected.paper_forms);
 }
 
 TEST(Protocol, UnknownNamesAndValuesAreUsageErrors) {

@@ -21,8 +21,10 @@ TEST(Rollout, IdentityRepeatsTheInput) {
   ASSERT_EQ(result.prediction.shape, (core::Shape{2, 6, 2, 2, 2}));
   for (int64_t b = 0; b < 2; ++b)
     for (int64_t i = 0; i < 24; ++i) {
-      EXPECT_EQ(result.prediction.data[static_cast<size_t>(b * 48 + i)], x.data[static_cast<size_t>(b * 24 + i)]);
-      EXPECT_EQ(result.prediction.data[static_cast<size_t>(b * 48 + 24 + i)], x.data[static_cast<size_t>(b * 24 + i)]);
+      EXPECT_EQ(result.prediction.data[static_cast<size_t>(b * 48 + i)],
+                x.data[static_cast<size_t>(b * 24 + i)]);
+      EXPECT_EQ(result.prediction.data[static_cast<size_t>(b * 48 + 24 + i)],
+                x.data[static_cast<size_t>(b * 24 + i)]);
     }
 }
 
@@ -100,7 +102,8 @@ TEST(Rollout, ShorterAndLongerPredictionsSlideTheWindow) {
 
 TEST(Rollout, WrongModelShapesAreModelErrors) {
   const auto x = ramp({2, 3, 2, 2, 2});
-  for (const core::Shape& shape : {core::Shape{2, 3, 2, 2, 3}, core::Shape{1, 3, 2, 2, 2}, core::Shape{2, 3, 4, 2}}) {
+  for (const core::Shape& shape :
+       {core::Shape{2, 3, 2, 2, 3}, core::Shape{1, 3, 2, 2, 2}, core::Shape{2, 3, 4, 2}}) {
     try {
       rollout(x, 2, [&](const core::Array&) { return core::Array(shape); }, {}, {});
       ADD_FAILURE() << core::to_string(shape);

@@ -45,7 +45,8 @@ TEST(Setting, SaysWhichSideIsMissing) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::usage);
-    EXPECT_EQ(error.found(), "setting 'simulated' needs a simulated side; scenario 'x' has only measured data");
+    EXPECT_EQ(error.found(),
+              "setting 'simulated' needs a simulated side; scenario 'x' has only measured data");
   }
   EXPECT_NO_THROW(resolve_setting(setting("real"), measured_only));
   EXPECT_THROW(resolve_setting(setting("real"), with_sides({Side::numerical})), Error);
