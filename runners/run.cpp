@@ -32,8 +32,10 @@ namespace fs = std::filesystem;
 namespace windtunnel::runners {
 namespace {
 
-datasets::Side data_side(tasks::Side side) {
-  return side == tasks::Side::measured ? datasets::Side::real : datasets::Side::numerical;
+/// Fields that a side carries; they come first.
+int64_t delivered_channels(const datasets::Scenario& scenario, datasets::Side side) {
+  return std::count_if(scenario.fields.begin(), scenario.fields.end(),
+                       [&](const auto& f) { return f.on(side); });
 }
 
 /// One process per run folder.
@@ -158,10 +160,7 @@ class Run {
         info_(baselines::registry().at(config_.baseline)),
         task_(tasks::make_task(scenario_.name, config_.setting, config_.protocol, config_.evaluation.rounds,
                                config_.evaluation.subset)) {
-    task_.setting = tasks::resolve_setting(
-        task_.setting,
-        {scenario_.has_side(datasets::Side::numerical), scenario_.has_side(datasets::Side::real)},
-        scenario_.name);
+    task_.setting = tasks::resolve_setting(task_.setting, scenario_);
     folder_.root = config_.folder;
   }
 
@@ -218,7 +217,7 @@ class Run {
     options.side = side;
     options.mode = mode;
     options.seed = static_cast<uint64_t>(config_.training.seed);
-    options.protocol = config_.protocol;
+    options.protocol = task_.protocol.windows;
     if (mode == "train") {
       options.mask_prob = config_.data.mask_prob;
       options.noise.scale = config_.data.noise_scale;
@@ -233,7 +232,7 @@ class Run {
   bool trains() const { return info_.trainable && config_.weights.empty(); }
 
   void open_data() {
-    test_ = windows(data_side(task_.setting.test), "test");
+    test_ = windows(task_.setting.test, "test");
     if (test_->size() == 0)
       throw data_error("no test windows (subset " + config_.evaluation.subset + ", " +
                            std::to_string(config_.evaluation.rounds) + " rounds)",
@@ -270,12 +269,11 @@ class Run {
       normalizer_ = datasets::Normalizer::from_json(core::read_json(file.string()), file.string());
       return;
     }
-    const bool simulated = task_.protocol.normalizer_source == "simulated_train";
     datasets::StatisticsOptions options;
     options.kind = config_.data.normalizer;
-    options.protocol = config_.protocol;
-    options.batch = task_.protocol.normalizer_batch;
-    const auto side = simulated ? datasets::Side::numerical : data_side(task_.setting.stages.front().train);
+    options.protocol = task_.protocol.statistics;
+    options.batch = task_.protocol.statistics_batch;
+    const auto side = task_.setting.stages.front().train;
     normalizer_ =
         datasets::make_normalizer(scenario_, config_.data_root, side, options, config_.data.mask_prob,
                                   static_cast<uint64_t>(config_.training.seed));
@@ -290,17 +288,15 @@ class Run {
       const bool first = &stage == &task_.setting.stages.front();
       if (first && !pretrained_.empty() && task_.setting.stages.size() > 1)
         continue;  // someone else's pretraining
-      train_ = windows(data_side(stage.train), "train");
-      const auto validation = windows(data_side(stage.validate), "val");
+      train_ = windows(stage.train, "train");
+      const auto validation = windows(stage.validate, "val");
       n_val_ = validation->size();
       if (train_->size() == 0)
         throw data_error("no training windows on the " +
                              std::string(datasets::to_string(train_->options().side)) + " side",
                          "at least one window", "`windtunnel data info` shows the split");
-      model_->set_loss_channels(task_.protocol.loss_channels == "measured_in_measured_data" &&
-                                        stage.train == tasks::Side::measured
-                                    ? scenario_.evaluated_channels()
-                                    : 0);
+      model_->set_loss_channels(
+          task_.protocol.loss_channels == "delivered" ? delivered_channels(scenario_, stage.train) : 0);
       if (first || zero_gradients_.empty()) check_first_batch();
 
       const fs::path done = stage_file(folder_, stage.name);

@@ -66,7 +66,7 @@ TrainingState load_training_state(const std::filesystem::path& path) {
 }
 
 at::Tensor random_state() {
-  const at::Generator generator = at::detail::getDefaultCPUGenerator();
+  at::Generator generator = at::detail::getDefaultCPUGenerator();
   const std::lock_guard<std::mutex> lock(generator.mutex());
   return generator.get_state();
 }

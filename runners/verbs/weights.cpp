@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "baselines/checkpoint.h"
+#include "core/array.h"
 #include "core/error.h"
 #include "runners/program.h"
 
