@@ -5,6 +5,7 @@
 #include "baselines/dpot/dpot.h"
 #include "baselines/gk_transformer/gk_transformer.h"
 #include "baselines/transolver/transolver.h"
+#include "core/array.h"
 #include "core/error.h"
 
 namespace fs = std::filesystem;
@@ -39,8 +40,9 @@ void run(const fs::path& folder, const std::function<void(const CaseResult&)>& r
       run_case(model.folder + "/" + json.stem().string(), report, [&](CaseResult& result) {
         if (!check_special_case(result, model, json)) check_model_case(result, model, json);
       });
-  if (const fs::path file = folder / "params-b.json"; fs::exists(file))
-    for (const auto& [key, expected] : core::read_json(file).items()) {
+  if (const fs::path file = folder / "params-b.json"; fs::exists(file)) {
+    const core::Json configurations = core::read_json(file);
+    for (const auto& [key, expected] : configurations.items()) {
       const auto slash = key.find('/');
       const auto known = kConfigurations.find(key.substr(0, slash));
       if (known == kConfigurations.end()) continue;
@@ -48,8 +50,10 @@ void run(const fs::path& folder, const std::function<void(const CaseResult&)>& r
         check_published_parameters(result, known->second, scenario, expected);
       });
     }
-  if (const fs::path file = folder / "init_stats-b.json"; fs::exists(file))
-    for (const auto& [name, expected] : core::read_json(file).items())
+  }
+  if (const fs::path file = folder / "init_stats-b.json"; fs::exists(file)) {
+    const core::Json distributions = core::read_json(file);
+    for (const auto& [name, expected] : distributions.items())
       for (const auto& model : kModels) {
         const fs::path json = folder / model.folder / (name + ".json");
         if (!fs::exists(json)) continue;
@@ -57,6 +61,7 @@ void run(const fs::path& folder, const std::function<void(const CaseResult&)>& r
           check_initial_values(result, model, core::read_json(json), expected);
         });
       }
+  }
 }
 
 const SuiteRegistration registration({"baselines", "mwt gk transolver dpot", run});
