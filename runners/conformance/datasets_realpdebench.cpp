@@ -238,17 +238,6 @@ void check_processing(const Golden& golden, CaseResult& result) {
 
 }  // namespace
 
-void run_case(const std::string& name, const Report& report, const std::function<void(CaseResult&)>& body) {
-  CaseResult result;
-  result.name = name;
-  try {
-    body(result);
-  } catch (const std::exception& e) {
-    result.failure = e.what();
-  }
-  report(result);
-}
-
 std::vector<std::string> realpdebench_scenarios(const fs::path& folder) {
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(folder / "realpdebench" / "expected"))

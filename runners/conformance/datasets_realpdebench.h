@@ -18,7 +18,4 @@ void check_realpdebench(const std::filesystem::path& folder, const std::string& 
 /// The scenarios of `folder`/realpdebench/expected, sorted.
 std::vector<std::string> realpdebench_scenarios(const std::filesystem::path& folder);
 
-/// Runs `body` as one case; an exception becomes the case's failure.
-void run_case(const std::string& name, const Report& report, const std::function<void(CaseResult&)>& body);
-
 }  // namespace windtunnel::runners

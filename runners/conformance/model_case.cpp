@@ -76,8 +76,8 @@ double l2_norm(const at::Tensor& tensor) {
   return as_pairs(tensor.detach()).to(at::kDouble).norm().item<double>();
 }
 
-void compare_tensor(CaseResult& result, const std::string& what, const at::Tensor& got, const at::Tensor& expected,
-                    double relative, double scale) {
+void compare_tensor(CaseResult& result, const std::string& what, const at::Tensor& got,
+                    const at::Tensor& expected, double relative, double scale) {
   const at::NoGradGuard guard;
   const at::Tensor a = as_pairs(got).to(at::kDouble), b = as_pairs(expected).to(at::kDouble);
   if (a.sizes() != b.sizes()) {
@@ -93,7 +93,8 @@ void compare_tensor(CaseResult& result, const std::string& what, const at::Tenso
     // The same elements must be non-finite, of the same kind; the finite ones are compared as usual.
     result.expect(what + " (non-finite elements)",
                   (at::isnan(a) == at::isnan(b)).all().item<bool>() &&
-                      ((a == b) | at::isnan(b) | finite).all().item<bool>() && (at::isfinite(a) == finite).all().item<bool>());
+                      ((a == b) | at::isnan(b) | finite).all().item<bool>() &&
+                      (at::isfinite(a) == finite).all().item<bool>());
     if (finite.any().item<bool>())
       compare_tensor(result, what, a.masked_select(finite), b.masked_select(finite), relative, scale);
     return;
@@ -106,7 +107,8 @@ StateDict published_gradients(const Baseline& model) {
   StateDict gradients;
   for (const auto& item : model.named_parameters()) {
     const at::Tensor gradient = item.value().grad();
-    gradients.emplace_back(item.key(), gradient.defined() ? model.to_published(item.key(), gradient) : gradient);
+    gradients.emplace_back(item.key(),
+                           gradient.defined() ? model.to_published(item.key(), gradient) : gradient);
   }
   return gradients;
 }
@@ -117,7 +119,8 @@ at::Tensor entry(const StateDict& state, const std::string& name, const std::str
     if (key == name) return value;
     known.push_back(key);
   }
-  throw data_error(origin + ": no entry '" + name + "'", "an entry of the model", core::suggestion(name, known));
+  throw data_error(origin + ": no entry '" + name + "'", "an entry of the model",
+                   core::suggestion(name, known));
 }
 
 std::vector<fs::path> case_files(const fs::path& folder) {
@@ -127,19 +130,6 @@ std::vector<fs::path> case_files(const fs::path& folder) {
     if (item.path().extension() == ".json") files.push_back(item.path());
   std::sort(files.begin(), files.end());
   return files;
-}
-
-void run_case(const std::string& name, const std::function<void(const CaseResult&)>& report,
-              const std::function<void(CaseResult&)>& check) {
-  CaseResult result;
-  result.name = name;
-  try {
-    check(result);
-  } catch (const std::exception& e) {
-    const std::string text = e.what();  // LibTorch appends a stack trace to its messages
-    result.failure = text.substr(0, text.find('\n'));
-  }
-  report(result);
 }
 
 core::Json without(core::Json config, const std::vector<std::string>& shape_keys) {

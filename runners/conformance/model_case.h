@@ -55,10 +55,6 @@ at::Tensor entry(const StateDict& state, const std::string& name, const std::str
 /// Every <folder>/<case>.json in sorted order; empty if there is no such folder.
 std::vector<std::filesystem::path> case_files(const std::filesystem::path& folder);
 
-/// Runs `check` and reports its result under `name`; an exception becomes the case's failure.
-void run_case(const std::string& name, const std::function<void(const CaseResult&)>& report,
-              const std::function<void(CaseResult&)>& check);
-
 /// `config` without the keys in `shape_keys` (what the model's context supplies).
 core::Json without(core::Json config, const std::vector<std::string>& shape_keys);
 

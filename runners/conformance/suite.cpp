@@ -32,6 +32,19 @@ void CaseResult::expect(const std::string& what, bool equal) {
   if (!equal && failure.empty()) failure = what + " differs";
 }
 
+void run_case(const std::string& name, const ReportCase& report,
+              const std::function<void(CaseResult&)>& check) {
+  CaseResult result;
+  result.name = name;
+  try {
+    check(result);
+  } catch (const std::exception& e) {
+    const std::string text = e.what();  // LibTorch appends a stack trace to its messages
+    result.failure = text.substr(0, text.find('\n'));
+  }
+  report(result);
+}
+
 std::vector<SuiteInfo>& suites() {
   static std::vector<SuiteInfo> instance;
   return instance;

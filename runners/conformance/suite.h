@@ -30,6 +30,12 @@ struct CaseResult {
 };
 
 /// Compares this build with the golden data under `folder`; calls `report` once per case.
+using ReportCase = std::function<void(const CaseResult&)>;
+
+/// Runs `check` and reports its result under `name`; an exception becomes the case's failure.
+void run_case(const std::string& name, const ReportCase& report,
+              const std::function<void(CaseResult&)>& check);
+
 using SuiteFunction = std::function<void(const std::filesystem::path& folder,
                                          const std::function<void(const CaseResult&)>& report)>;
 
