@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "metrics/position_sums.h"
 #include "metrics/sample_kernel.h"
 
@@ -106,6 +107,13 @@ std::string place(const core::Shape& shape, int64_t offset) {
 
 }  // namespace
 
+Kernels parse_kernels(const std::string& name) {
+  if (name == "fast") return Kernels::fast;
+  if (name == "reference") return Kernels::reference;
+  throw core::usage_error("unknown kernels '" + name + "'", "fast or reference",
+                          core::suggestion(name, {"fast", "reference"}));
+}
+
 AccumulatorOptions AccumulatorOptions::published(int64_t chunk, int64_t loader_batch) {
   AccumulatorOptions options;
   options.chunk = chunk;
@@ -137,6 +145,7 @@ struct MetricAccumulator::State {
   std::string probes_outside;
   GroupMean probes;
   std::array<double, kStations> stations{};
+  ProbeProfiles profiles;  // sums over samples
   int64_t diverged = 0;
   std::string first_diverged;
 
@@ -257,11 +266,19 @@ void MetricAccumulator::State::merge(const SampleSums& sums, const core::Array& 
   if (layout && probes_outside.empty()) {
     const core::Shape ps(prediction_shape.begin() + 1, prediction_shape.end());
     const core::Shape ys(target_shape.begin() + 1, target_shape.end());
-    const auto errors = station_errors(probe_profiles(p, ps, y, ys, *layout, probe_channels()));
+    const ProbeProfiles sample_profiles = probe_profiles(p, ps, y, ys, *layout, probe_channels());
+    const auto errors = station_errors(sample_profiles);
     mvpe = 0;
     for (size_t s = 0; s < kStations; ++s) {
       stations[s] += errors[s];
       mvpe += errors[s] / kStations;
+      if (rows.empty()) {
+        profiles.channels = sample_profiles.channels;
+        profiles.prediction[s].resize(sample_profiles.prediction[s].size());
+        profiles.target[s].resize(sample_profiles.target[s].size());
+      }
+      windtunnel::metrics::add(profiles.prediction[s], sample_profiles.prediction[s]);
+      windtunnel::metrics::add(profiles.target[s], sample_profiles.target[s]);
     }
     probes.add(mvpe);
   }
@@ -362,6 +379,14 @@ std::vector<double> MetricAccumulator::stations() const {
   if (!s.layout || !s.probes_outside.empty() || s.rows.empty()) return {};
   std::vector<double> means;
   for (const double sum : s.stations) means.push_back(sum / static_cast<double>(samples()));
+  return means;
+}
+
+ProbeProfiles MetricAccumulator::profiles() const {
+  ProbeProfiles means = state_->profiles;
+  for (size_t s = 0; s < kStations; ++s)
+    for (auto* list : {&means.prediction[s], &means.target[s]})
+      for (double& value : *list) value /= static_cast<double>(samples());
   return means;
 }
 

@@ -15,6 +15,8 @@ namespace windtunnel::metrics {
 
 /// Two implementations of the per-sample sums: `reference` is short and obvious, `fast` is the default.
 enum class Kernels { fast, reference };
+/// "fast" or "reference"; anything else is a usage error.
+Kernels parse_kernels(const std::string& name);
 
 /// Which channels the probe metric averages over.
 enum class ProbeChannels { all_predicted, measured, first };
@@ -85,6 +87,8 @@ class MetricAccumulator {
   Spectrum spectrum() const;
   /// Station errors averaged over all samples; empty without probes.
   std::vector<double> stations() const;
+  /// Time-averaged profiles, mean over all samples; no channels without probes.
+  ProbeProfiles profiles() const;
 
  private:
   struct State;

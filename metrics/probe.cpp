@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/error.h"
 
@@ -95,6 +96,29 @@ std::array<double, kStations> station_errors(const ProbeProfiles& profiles) {
     errors[s] /= static_cast<double>(profiles.prediction[s].size());
   }
   return errors;
+}
+
+int64_t quietest_frame(const float* field, const core::Shape& shape, int64_t channels, int64_t limit) {
+  if (shape.size() != 4 || shape[3] < channels || limit < 1 || limit > shape[0])
+    throw core::data_error("field of shape " + core::to_string(shape) + ", " + std::to_string(channels) +
+                               " channels, frames below " + std::to_string(limit),
+                           "(T,H,W,C) with at least that many frames and channels");
+  const int64_t points = shape[1] * shape[2];
+  int64_t best = 0;
+  double smallest = std::numeric_limits<double>::infinity();
+  for (int64_t t = 0; t < limit; ++t) {
+    double squares = 0;
+    for (int64_t i = 0; i < points; ++i)
+      for (int64_t c = 0; c < channels; ++c) {
+        const double value = field[(t * points + i) * shape[3] + c];
+        squares += value * value;
+      }
+    if (squares < smallest) {
+      smallest = squares;
+      best = t;
+    }
+  }
+  return best;
 }
 
 }  // namespace windtunnel::metrics

@@ -51,4 +51,9 @@ ProbeProfiles probe_profiles(const float* prediction, const core::Shape& predict
 /// Mean over probes and channels of |P_avg - Y_avg| at each station.
 std::array<double, kStations> station_errors(const ProbeProfiles& profiles);
 
+/// Frame t in [0, limit) of a field (T,H,W,C) with the smallest 2-norm over H, W and channels [0,channels):
+/// where long measured and simulated series are lined up before their profiles are compared. The first of
+/// equals.
+int64_t quietest_frame(const float* field, const core::Shape& shape, int64_t channels, int64_t limit);
+
 }  // namespace windtunnel::metrics

@@ -16,6 +16,9 @@ struct UpdateRatio {
   std::optional<int64_t> n1_crossing;
   double by_best = 0;                 ///< n1_best / n2
   std::optional<double> by_crossing;  ///< n1_crossing / n2; empty: not reached
+
+  /// What a table prints: by_crossing, and 1 when the best RMSE was not reached.
+  double table_value() const { return by_crossing.value_or(1.0); }
 };
 
 /// Curves: validation RMSE at updates v, 2v, ... with v = `interval`, physical units, one round. NaN entries

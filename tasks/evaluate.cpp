@@ -83,6 +83,7 @@ void close(const metrics::MetricAccumulator& accumulator, Evaluation& result) {
   result.rows = accumulator.rows();
   result.spectrum = accumulator.spectrum();
   result.stations = accumulator.stations();
+  result.profiles = accumulator.profiles();
   result.diverged = accumulator.diverged();
   result.first_diverged = accumulator.first_diverged();
 }

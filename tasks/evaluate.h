@@ -58,7 +58,8 @@ struct Evaluation {
   std::vector<std::string> columns;    ///< of the rows
   std::vector<metrics::SampleRow> rows;
   metrics::Spectrum spectrum;
-  std::vector<double> stations;  ///< probe error per station
+  std::vector<double> stations;     ///< probe error per station
+  metrics::ProbeProfiles profiles;  ///< mean probe profiles
   std::vector<CapturedSample> captured;
   int64_t diverged = 0;  ///< samples with a prediction that is not finite
   std::string first_diverged;

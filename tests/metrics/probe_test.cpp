@@ -79,6 +79,33 @@ TEST(Probe, UnmeasuredChannelDilutesThePublishedValue) {
   EXPECT_NEAR(mvpe(ProbeChannels::all_predicted), 0.4, 1e-7);
 }
 
+TEST(Probe, MeanProfilesOverSamples) {
+  const core::Shape shape = {2, 2, 20, 30, 2};
+  const auto y = testing::field(shape, [](int64_t b, int64_t t, int64_t h, int64_t, int64_t) {
+    return static_cast<double>(h + 2 * b + t);
+  });
+  AccumulatorOptions options;
+  options.probes = ProbeOptions{{5, 2, 10, 1}, ProbeRule::four_diameters, ProbeChannels::measured};
+  MetricAccumulator accumulator(options);
+  accumulator.add(testing::constant(shape, 3), y, testing::ids(2));
+  const auto profiles = accumulator.profiles();
+  ASSERT_EQ(profiles.channels, 2);
+  const auto layout = probe_layout({5, 2, 10, 1}, 20, 30, ProbeRule::four_diameters);
+  for (size_t p = 0; p < kProbes; ++p) {
+    EXPECT_DOUBLE_EQ(profiles.target[0][2 * p], static_cast<double>(layout.y[p]) + 1.5);
+    EXPECT_DOUBLE_EQ(profiles.prediction[3][2 * p + 1], 3);
+  }
+}
+
+TEST(Probe, QuietestFrame) {
+  const core::Array field({4, 1, 2, 2}, {3, 0, 3, 0, 1, 9, 1, 9, 1, 0, 1, 0, 0, 0, 0, 0});
+  EXPECT_EQ(quietest_frame(field.data.data(), field.shape, 1, 3),
+            1);  // the first of equals, second channel ignored
+  EXPECT_EQ(quietest_frame(field.data.data(), field.shape, 2, 3), 2);
+  EXPECT_EQ(quietest_frame(field.data.data(), field.shape, 2, 4), 3);
+  EXPECT_THROW(quietest_frame(field.data.data(), field.shape, 2, 5), Error);
+}
+
 TEST(Probe, OutsideTheGridIsAReasonInsideAnEvaluation) {
   const auto y = testing::waves({1, 2, 64, 64, 2}, 1);
   AccumulatorOptions options;

@@ -23,6 +23,7 @@ TEST(UpdateRatio, NotReached) {
   const auto ratio = update_ratio({0.5, 0.1}, {0.4, 0.2, 0.11}, 100);
   EXPECT_FALSE(ratio.n1_crossing);
   EXPECT_FALSE(ratio.by_crossing);
+  EXPECT_EQ(ratio.table_value(), 1.0);
   EXPECT_EQ(ratio.n1_best, 300);
 }
 
