@@ -93,8 +93,8 @@ void close(const metrics::MetricAccumulator& accumulator, Evaluation& result) {
 BatchSource batches_of(datasets::Loader& loader) {
   return [&loader, batch = datasets::Batch()](EvaluationBatch& out) mutable {
     if (!loader.next(batch)) return false;
-    out.input = batch.input;
-    out.target = batch.target;
+    std::swap(out.input, batch.input);  // the loader refills the buffers of the batch before
+    std::swap(out.target, batch.target);
     out.ids = batch.sample_ids;
     return true;
   };
