@@ -61,10 +61,17 @@ int64_t entry_position(const char* list, const std::string& id) {
   return at;
 }
 
+/// printf without leading zeros in the exponent: "3.0e-4".
 std::string printed(const char* format, double value, int precision) {
   char text[64];
   std::snprintf(text, sizeof text, format, precision, value);
-  return text;
+  std::string shown = text;
+  if (const size_t e = shown.find('e'); e != std::string::npos) {
+    const std::string sign = shown[e + 1] == '-' ? "-" : "";
+    const size_t digits = shown.find_first_not_of("+-0", e + 1);
+    shown = shown.substr(0, e + 1) + sign + (digits == std::string::npos ? "0" : shown.substr(digits));
+  }
+  return shown;
 }
 
 }  // namespace
@@ -135,6 +142,19 @@ std::string format_value(const MetricInfo& metric, double value) {
   if (value != 0 && (std::abs(value) < 5 * std::pow(10.0, -decimals) || std::abs(value) >= 1e7))
     return printed("%.*e", value, 1);
   return printed("%.*f", value, decimals);
+}
+
+std::string format_skill(double skill) {
+  const std::string digits = printed("%.*f", std::abs(skill), std::abs(skill) < 100 ? 3 : 0);
+  return (skill < 0 ? "−" : "+") + digits;
+}
+
+std::string format_unit(const std::string& unit) {
+  if (unit == "1") return "";
+  std::string text = unit;
+  for (const auto& [plain, raised] : {std::pair("^2", "²"), std::pair("^3", "³")})
+    for (size_t at; (at = text.find(plain)) != std::string::npos;) text.replace(at, 2, raised);
+  return text;
 }
 
 std::string format_count(double count) {

@@ -46,6 +46,10 @@ int64_t scenario_order(const std::string& scenario);
 
 /// With the metric's decimals; scientific where these would show only zeros.
 std::string format_value(const MetricInfo& metric, double value);
+/// "+0.316", "−0.276"
+std::string format_skill(double skill);
+/// "m²/s²" for "m^2/s^2"; empty for pure numbers.
+std::string format_unit(const std::string& unit);
 /// "8.0 M", "512", "-" for 0.
 std::string format_count(double count);
 /// "412 s", "3.2 h"

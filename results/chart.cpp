@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <numbers>
 
+#include "results/catalogue.h"
 #include "results/html.h"
 
 namespace windtunnel::results {
@@ -20,20 +21,13 @@ std::string num(double value) {
 }
 
 std::string tick_text(double value) {
-  char text[32];
-  if (value != 0 && (std::abs(value) >= 1e5 || std::abs(value) < 1e-3))
-    std::snprintf(text, sizeof text, "%.0e", value);
-  else
-    std::snprintf(text, sizeof text, "%.6g", value);
-  std::string shown = text;
-  if (const size_t e = shown.find('e'); e != std::string::npos) {  // 1e-05 -> 1e-5
-    std::string exponent = shown.substr(e + 1);
-    const bool negative = exponent[0] == '-';
-    exponent.erase(0, 1);
-    while (exponent.size() > 1 && exponent[0] == '0') exponent.erase(0, 1);
-    shown = shown.substr(0, e) + "e" + (negative ? "-" : "") + exponent;
+  MetricInfo plain;
+  if (value != 0 && (std::abs(value) >= 1e5 || std::abs(value) < 1e-3)) {
+    const int exponent = static_cast<int>(std::floor(std::log10(std::abs(value)) + 1e-9));
+    const double mantissa = value / std::pow(10, exponent);
+    return format_value(plain, std::round(mantissa * 10) / 10) + "e" + std::to_string(exponent);
   }
-  return shown;
+  return format_value(plain, value);
 }
 
 std::string text(double x, double y, const std::string& content, const std::string& attributes = "") {
@@ -119,8 +113,9 @@ std::string legend(const std::vector<Series>& series) {
   if (series.size() < 2) return "";
   std::string html = "<ul class=\"legend\">";
   for (size_t i = 0; i < series.size(); ++i)
-    html += "<li><i class=\"key " + color_class(i, series[i].color) + (series[i].dashed ? " dashed" : "") +
-            "\"></i>" + escaped(series[i].name) + "</li>";
+    if (!series[i].name.empty())
+      html += "<li><i class=\"key " + color_class(i, series[i].color) + (series[i].dashed ? " dashed" : "") +
+              "\"></i>" + escaped(series[i].name) + "</li>";
   return html + "</ul>";
 }
 
@@ -213,20 +208,20 @@ std::string bar_chart(const std::string& title, const std::vector<std::string>& 
     for (size_t i = 0; i < group.bars.size(); ++i, y += thick) {
       const auto& bar = group.bars[i];
       if (!bar.value) {
-        svg += text(x.at(0) + 4, y + 7.5, "–", "class=\"tick\"");
+        svg += text(x.at(0) + 4, y + 9, "–", "class=\"tick\"");
         continue;
       }
       const double from = std::min(x.at(0), x.at(*bar.value)), to = std::max(x.at(0), x.at(*bar.value));
       svg += "<rect x=\"" + num(from) + "\" y=\"" + num(y + 0.5) + "\" width=\"" +
-             num(std::max(0.8, to - from)) + "\" height=\"" + num(thick - 1) + "\" class=\"bar c" +
-             std::to_string(i % 8) + (bar.open ? " open" : "") + "\"/>";
+             num(std::max(0.8, to - from)) + "\" height=\"" + num(thick - 1) + "\" class=\"bar " +
+             color_class(i, bar.color) + (bar.open ? " open" : "") + "\"/>";
       double end = to;
       if (bar.deviation > 0) {
         const double a = x.at(*bar.value - bar.deviation), b = x.at(*bar.value + bar.deviation);
         svg += line(a, y + thick / 2, b, y + thick / 2, "whisker");
         end = std::max(end, b);
       }
-      svg += text(end + 4, y + 7.8, bar.text, "class=\"tick\"");
+      svg += text(end + 4, y + 9, bar.text, "class=\"tick\"");
     }
     y += gap;
   }
@@ -241,21 +236,32 @@ std::string scatter_chart(const Axes& axes, const std::vector<std::string>& seri
     if (x.takes(p.x) && y.takes(p.y)) x.include(p.x), y.include(p.y);
   if (x.empty()) return "";
   std::string svg = open_svg(kWidth, kHeight, axes.title) + frame(axes, x, y);
-  std::vector<std::pair<double, double>> labels;  // where text stands already
+  struct Box {
+    double x0, y0, x1, y1;
+  };
+  std::vector<Box>
+      taken;  // dots and labels; a label that would cover one is left out (the dot's title has it)
+  const auto visible = [&](const Point& p) { return x.takes(p.x) && y.takes(p.y); };
+  for (const auto& p : points)
+    if (visible(p)) taken.push_back({x.at(p.x) - 4, y.at(p.y) - 4, x.at(p.x) + 4, y.at(p.y) + 4});
   for (const auto& p : points) {
-    if (!x.takes(p.x) || !y.takes(p.y)) continue;
-    const double px = x.at(p.x), py = y.at(p.y);
-    svg += "<circle cx=\"" + num(px) + "\" cy=\"" + num(py) + "\" r=\"4\" class=\"dot c" +
-           std::to_string(p.series % 8) + (p.open ? " open" : "") + "\"><title>" + escaped(p.label) +
-           "</title></circle>";
-    const bool crowded = std::any_of(labels.begin(), labels.end(), [&](const auto& other) {
-      return std::abs(other.first - px) < 60 && std::abs(other.second - py) < 10;
-    });
-    if (crowded) continue;
-    labels.emplace_back(px, py);
-    const bool at_right = px > kWidth - 90;
-    svg += text(px + (at_right ? -7 : 7), py + 3.5, p.label,
-                std::string("class=\"tick\"") + (at_right ? " text-anchor=\"end\"" : ""));
+    if (!visible(p)) continue;
+    const double px = x.at(p.x), py = y.at(p.y), length = 5.8 * static_cast<double>(p.label.size());
+    svg += "<circle cx=\"" + num(px) + "\" cy=\"" + num(py) + "\" r=\"4\" class=\"dot " +
+           color_class(static_cast<size_t>(p.series)) + (p.open ? " open" : "") + "\"><title>" +
+           escaped(p.label) + "</title></circle>";
+    for (const bool right : {true, false}) {
+      const double from = right ? px + 7 : px - 7 - length;
+      const Box box{from, py - 5, from + length, py + 5};
+      const bool covered = std::any_of(taken.begin(), taken.end(), [&](const Box& b) {
+        return box.x0 < b.x1 && b.x0 < box.x1 && box.y0 < b.y1 && b.y0 < box.y1;
+      });
+      if (covered || box.x0 < kLeft || box.x1 > kWidth) continue;
+      taken.push_back(box);
+      svg += text(right ? px + 7 : px - 7, py + 3.5, p.label,
+                  std::string("class=\"tick\"") + (right ? "" : " text-anchor=\"end\""));
+      break;
+    }
   }
   return figure(axes.title, svg + "</svg>", legend(series));
 }

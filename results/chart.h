@@ -30,6 +30,7 @@ struct BarGroup {
     double deviation = 0;
     std::string text;
     bool open = false;  ///< outline only: reference value
+    int color = -1;     ///< -1: by position
   };
   std::string label;
   std::vector<Bar> bars;

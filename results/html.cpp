@@ -64,8 +64,8 @@ std::string json_island(const std::string& id, const core::Json& value) {
 
 std::string synthetic_mark(const std::string& label) {
   return "<p class=\"synthetic\" role=\"note\"><strong>Synthetic data</strong> No instrument measured these "
-         "data. " +
-         escaped(label) + "</p>\n";
+         "data" +
+         (label.empty() ? "" : ": " + escaped(label)) + ".</p>\n";
 }
 
 }  // namespace windtunnel::results

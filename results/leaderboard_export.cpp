@@ -54,8 +54,8 @@ Json rows_json(const Leaderboard& board, const std::vector<Row>& rows) {
 }
 
 std::string view_title(const View& view) {
-  return view.title + ", " + setting_label(view.setting) + " (protocol " + view.protocol +
-         ", " + std::to_string(view.rounds) + (view.rounds == 1 ? " round" : " rounds") + ", test windows " +
+  return view.title + ", " + setting_label(view.setting) + " (protocol " + view.protocol + ", " +
+         std::to_string(view.rounds) + (view.rounds == 1 ? " round" : " rounds") + ", test windows " +
          view.subset + ", data " + view.dataset + ")";
 }
 
@@ -191,9 +191,8 @@ std::string leaderboard_text(const Leaderboard& board, const std::vector<std::st
                                   board.views.begin() + static_cast<std::ptrdiff_t>(last));
     first = last;
     if (group[0].rows.empty()) continue;  // figures of papers are for the page
-    text += group[0].title + ", protocol " + group[0].protocol + ", " +
-            std::to_string(group[0].rounds) + (group[0].rounds == 1 ? " round" : " rounds") +
-            ", test windows " + group[0].subset + "\n";
+    text += group[0].title + ", protocol " + group[0].protocol + ", " + std::to_string(group[0].rounds) +
+            (group[0].rounds == 1 ? " round" : " rounds") + ", test windows " + group[0].subset + "\n";
     if (!group[0].synthetic.empty()) text += "SYNTHETIC DATA: " + group[0].synthetic + "\n";
     std::vector<std::string> labels;
     for (const auto& view : group)

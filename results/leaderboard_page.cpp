@@ -10,7 +10,8 @@
 namespace windtunnel::results {
 namespace {
 
-constexpr size_t kRadarShapes = 6;  // more polygons hide each other
+constexpr size_t kUntrainedColor = 3;  // after the three settings; page.css
+constexpr size_t kRadarShapes = 6;     // more polygons hide each other
 
 /// Views of one group, in order; all differ in the setting only.
 using Group = std::vector<size_t>;
@@ -114,9 +115,9 @@ std::string overview(const Leaderboard& board, const std::vector<Group>& groups,
   std::string top, below;
   for (const auto& group : shown) {
     const View& view = board.views[group[0]];
-    top += "<th scope=\"colgroup\" colspan=\"" + std::to_string(group.size()) + "\">" +
-           escaped(view.title) + "<small>" + escaped(view.protocol) + ", " +
-           rounds_text(view.rounds) + (view.synthetic.empty() ? "" : ", synthetic") + "</small></th>";
+    top += "<th scope=\"colgroup\" colspan=\"" + std::to_string(group.size()) + "\">" + escaped(view.title) +
+           "<small>" + escaped(view.protocol) + ", " + rounds_text(view.rounds) +
+           (view.synthetic.empty() ? "" : ", synthetic") + "</small></th>";
     for (size_t v : group)
       below += "<th scope=\"col\" data-first=\"ascending\"><button type=\"button\">" +
                escaped(setting_label(board.views[v].setting)) + "</button></th>";
@@ -171,12 +172,15 @@ std::string overview(const Leaderboard& board, const std::vector<Group>& groups,
 std::string charts(const Leaderboard& board, const Group& group, const std::string& primary) {
   std::vector<std::string> settings;
   for (size_t v : group) settings.push_back(setting_label(board.views[v].setting));
+  std::vector<std::string> with_untrained = settings;
+  with_untrained.resize(std::max(settings.size(), kUntrainedColor));
+  with_untrained.push_back("No training");
   std::string html = "<div class=\"charts settings\">\n";
   for (const auto& metric : board.metrics) {
     if (!is_headline(metric.id)) continue;
     std::vector<BarGroup> bar_groups;
     std::vector<Point> points;
-    bool any = false;
+    bool any = false, untrained = false;
     for (size_t i = 0; i < group.size(); ++i)
       for (const auto& row : board.views[group[i]].rows) {
         auto at = std::find_if(bar_groups.begin(), bar_groups.end(),
@@ -188,16 +192,23 @@ std::string charts(const Leaderboard& board, const Group& group, const std::stri
         const auto value = row.metrics.find(metric.id);
         if (value == row.metrics.end()) continue;
         any = true;
-        at->bars[i] = {value->second.mean, value->second.deviation, format_value(metric, value->second.mean),
-                       !row.trained};
+        BarGroup::Bar bar{value->second.mean, value->second.deviation,
+                          format_value(metric, value->second.mean), !row.trained};
+        if (!row.trained) {  // one bar: the settings do not differ
+          bar.color = static_cast<int>(kUntrainedColor);
+          at->bars = {bar};
+          untrained = true;
+          continue;
+        }
+        if (at->bars.size() == group.size()) at->bars[i] = bar;
         points.push_back({row.parameters, value->second.mean, row.label, static_cast<int>(i), false});
       }
     if (!any) continue;
     const std::string unit = shown_unit(board.views[group[0]], metric.id);
     const std::string name = metric.label + (unit.empty() ? "" : " (" + unit + ")");
     html += "<div data-chart=\"" + escaped(metric.id) + "\"" + (metric.id == primary ? "" : " hidden") + ">" +
-            bar_chart(name + (metric.higher_is_better ? ", higher is better" : ", lower is better"), settings,
-                      bar_groups) +
+            bar_chart(name + (metric.higher_is_better ? ", higher is better" : ", lower is better"),
+                      untrained ? with_untrained : settings, bar_groups) +
             "</div>\n";
     const std::string scatter = scatter_chart(
         {metric.label + " against parameters", "parameters", name, true, false}, settings, points);

@@ -77,9 +77,11 @@ std::string record_cell(const Leaderboard& board, const Row& row) {
     links.push_back(link);
     if (command.empty()) command = file.record.at("command");
   }
-  return "<td class=\"l\">" + core::join(links, "<br>") +
-         "</td><td class=\"l\"><details class=\"repeat\"><summary>command</summary><code>" +
-         escaped(command) + "</code></details></td>";
+  std::string list = core::join(links, "<br>");
+  if (links.size() > 1)
+    list = "<details><summary>" + std::to_string(links.size()) + " records</summary>" + list + "</details>";
+  return "<td class=\"l\">" + list + "<details><summary>command</summary><code>" + escaped(command) +
+         "</code></details></td>";
 }
 
 std::string metric_columns(const View& view, const MetricCells& columns, bool headline) {
@@ -159,7 +161,7 @@ std::string cell_text(const MetricInfo& metric, const Cell& cell) {
 
 std::string shown_unit(const View& view, const std::string& metric) {
   const auto it = view.units.find(metric);
-  return it == view.units.end() || it->second == "1" ? "" : it->second;
+  return it == view.units.end() ? "" : format_unit(it->second);
 }
 
 std::string run_table(const Leaderboard& board, const View& view) {
@@ -189,11 +191,10 @@ std::string run_table(const Leaderboard& board, const View& view) {
     if (skill == row.skill.end())
       html += "<td class=\"none\">–</td>";
     else
-      html += "<td data-v=\"" + core::number(skill->second) + "\">" +
-              format_value(metric_info("skill"), skill->second) + "</td>";
+      html += "<td data-v=\"" + core::number(skill->second) + "\">" + format_skill(skill->second) + "</td>";
     html += plain_cell(static_cast<double>(row.records.size()), std::to_string(row.records.size())) +
-            plain_cell(row.train_seconds, format_seconds(row.train_seconds)) + record_cell(board, row) +
-            "</tr>\n";
+            plain_cell(row.trained ? row.train_seconds : 0, format_seconds(row.train_seconds)) +
+            record_cell(board, row) + "</tr>\n";
   }
   return html + "</tbody></table></div>\n" + other_metrics(view, columns, view.rows);
 }

@@ -58,7 +58,7 @@ std::string value_text(const Json& entry) {
 std::string skill_cell(double value) {
   if (!std::isfinite(value)) return "<td class=\"none\">–</td>";
   const double shown = std::clamp(value, -1.0, 1.0) * 50;
-  return "<td data-v=\"" + core::number(value) + "\">" + format_value(metric_info("skill"), value) +
+  return "<td data-v=\"" + core::number(value) + "\">" + format_skill(value) +
          "<span class=\"skill\" aria-hidden=\"true\"><i" + (value < 0 ? " class=\"bad\"" : "") +
          " style=\"left:" + core::number(std::round(shown < 0 ? 50 + shown : 50)) +
          "%;width:" + core::number(std::round(std::abs(shown))) + "%\"></i><b></b></span></td>";
@@ -99,8 +99,7 @@ std::string score_table(const Json& record) {
     html += "<tr><th scope=\"row\"" +
             (info.formula.empty() ? "" : " title=\"" + escaped(info.formula) + "\"") + ">" +
             escaped(info.label) + "</th><td><strong>" + escaped(value_text(entry)) +
-            "</strong></td><td class=\"l muted\">" +
-            (entry.at("unit") == "1" ? "" : escaped(plain(entry.at("unit")))) +
+            "</strong></td><td class=\"l muted\">" + escaped(format_unit(entry.at("unit"))) +
             "</td><td class=\"l muted\">" + (higher ? "higher" : "lower") + "</td>";
     if (skilled) {
       const Json* reference = find_metric(record, id, "persistence");
@@ -156,7 +155,8 @@ std::string training_section(const Json& record, const fs::path& journal) {
   std::string html = "<section class=\"group\"><h2>Training</h2>\n";
   if (!record.at("model").at("trainable").get<bool>())
     return html + "<p>This model learns nothing.</p></section>\n";
-  html += facts(training, {{"optimizer", "optimiser"},
+  html += "<div class=\"columns\">" +
+          facts(training, {{"optimizer", "optimiser"},
                            {"schedule", "schedule"},
                            {"pretrain_updates", "updates, pretraining"},
                            {"updates", "updates"},
@@ -170,7 +170,8 @@ std::string training_section(const Json& record, const fs::path& journal) {
                                           {"device_s", "accelerator, s"},
                                           {"peak_host_mb", "memory, MB"},
                                           {"peak_device_mb", "accelerator memory, MB"},
-                                          {"resumed", "continued"}});
+                                          {"resumed", "continued"}}) +
+          "</div>\n";
   if (!fs::exists(journal)) return html + "</section>\n";
   std::string charts;
   std::vector<Series> loss;
@@ -260,8 +261,7 @@ std::string page_head(const Json& record) {
   const Json &task = record.at("task"), &model = record.at("model");
   const std::string label = model_label_of(record);
   std::string html = "<header class=\"top\"><div><h1>" + escaped(label) + " on " +
-                     escaped(scenario_label_of(record)) +
-                     "</h1><div class=\"facts\">";
+                     escaped(scenario_label_of(record)) + "</h1><div class=\"facts\">";
   const auto chip = [&](const std::string& text) {
     html += "<span class=\"chip\">" + escaped(text) + "</span>";
   };

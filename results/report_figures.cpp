@@ -88,7 +88,7 @@ std::string scale_bar(const std::string& map, const std::string& name, double lo
   const MetricInfo plain = metric_info("value");
   return "<span>" + escaped(name) + " " + format_value(plain, low) +
          image_tag(core::encode_png(strip), "colour scale") + format_value(plain, high) +
-         (unit.empty() || unit == "1" ? "" : " " + escaped(unit)) + "</span>";
+         (format_unit(unit).empty() ? "" : " " + escaped(format_unit(unit))) + "</span>";
 }
 
 std::string still_table(const Film& film, const Figures& figures) {
@@ -134,7 +134,7 @@ std::vector<std::pair<double, double>> column(const Array& array, int64_t row_be
 }
 
 std::string with_unit(const Figures::Field& field) {
-  return field.name + (field.unit.empty() || field.unit == "1" ? "" : " (" + field.unit + ")");
+  return field.name + (format_unit(field.unit).empty() ? "" : " (" + format_unit(field.unit) + ")");
 }
 
 }  // namespace
@@ -171,9 +171,11 @@ std::string spectrum_section(const Figures& figures) {
   for (size_t c = 0; c < std::min(figures.fields.size(), kMaxFields); ++c) {
     const auto channel = static_cast<int64_t>(c);
     series.push_back({figures.fields[c].name + ", target",
-                      column(figures.spectrum_target, 0, bins, channel, channels, 0), false, static_cast<int>(c)});
-    series.push_back({figures.fields[c].name + ", error", column(figures.spectrum_error, 0, bins, channel, channels, 0),
-                      true, static_cast<int>(c)});
+                      column(figures.spectrum_target, 0, bins, channel, channels, 0), false,
+                      static_cast<int>(c)});
+    series.push_back({figures.fields[c].name + ", error",
+                      column(figures.spectrum_error, 0, bins, channel, channels, 0), true,
+                      static_cast<int>(c)});
   }
   return "<section class=\"group\"><h2>Spectrum</h2>\n<p class=\"muted\">Radial bins of the space-time "
          "transform over all test "
@@ -193,8 +195,9 @@ std::string probe_section(const Figures& figures) {
     for (int64_t s = 0; s < stations; ++s) {
       const std::string& station = figures.probe_stations[static_cast<size_t>(s)];
       const auto channel = static_cast<int64_t>(c);
-      series.push_back({station + ", target", column(figures.probes_target, s * probes, probes, channel, fields, 1),
-                        false, static_cast<int>(s)});
+      series.push_back({station + ", target",
+                        column(figures.probes_target, s * probes, probes, channel, fields, 1), false,
+                        static_cast<int>(s)});
       series.push_back({station + ", prediction",
                         column(figures.probes_prediction, s * probes, probes, channel, fields, 1), true,
                         static_cast<int>(s)});
@@ -203,7 +206,8 @@ std::string probe_section(const Figures& figures) {
                           with_unit(figures.fields[c])},
                          series);
   }
-  return "<section class=\"group\"><h2>Probe profiles</h2>\n<p class=\"muted\">Mean over the frames of the first sample at stations behind the body.</p>\n<div class=\"charts\">" +
+  return "<section class=\"group\"><h2>Probe profiles</h2>\n<p class=\"muted\">Mean over the frames of the "
+         "first sample at stations behind the body.</p>\n<div class=\"charts\">" +
          charts + "</div></section>\n";
 }
 

@@ -43,13 +43,16 @@ inline std::string hash(const std::string& text) { return core::sha256(text); }
 
 /// Per-sample scores around the wanted mean; `variance` of the targets is 0.04.
 inline PerSampleTable table_of(const RunSpec& spec, double level) {
-  core::PythonRandom random(core::stream_seed(static_cast<uint64_t>(spec.seed), spec.scenario + spec.model + spec.setting));
+  core::PythonRandom random(
+      core::stream_seed(static_cast<uint64_t>(spec.seed), spec.scenario + spec.model + spec.setting));
   PerSampleTable table;
   table.metrics = {"mse", "mae", "rel_l2", "ke", "fe"};
   for (int64_t i = 0; i < spec.samples; ++i) {
     const double error = level * (0.8 + 0.4 * random.random());
     table.rows.push_back({"traj" + std::to_string(i / 4) + "/" + std::to_string(20 * (i % 4)),
-                          i % 3 == 0 ? "in_dist" : i % 3 == 1 ? "out_dist" : "seen",
+                          i % 3 == 0   ? "in_dist"
+                          : i % 3 == 1 ? "out_dist"
+                                       : "seen",
                           1,
                           {error * error * 0.04, error * 0.12, error, error * 2e-3, error * 90}});
   }
@@ -63,7 +66,8 @@ inline std::vector<MetricValue> scores_of(const PerSampleTable& table) {
     for (size_t c = 0; c < mean.size(); ++c) mean[c] += row.values[c];
   for (auto& value : mean) value /= static_cast<double>(n);
   std::vector<MetricValue> scores;
-  const auto add = [&](const char* id, double value, const char* unit, const char* aggregation, bool higher = false) {
+  const auto add = [&](const char* id, double value, const char* unit, const char* aggregation,
+                       bool higher = false) {
     MetricValue score;
     score.id = id;
     score.value = value;
@@ -102,17 +106,20 @@ inline RecordDraft draft_of(const RunSpec& spec, const PerSampleTable& table) {
                 {"rounds", 1},
                 {"input_frames", 20},
                 {"output_frames", 20}};
-  draft.dataset = {{"id", spec.scenario},
-                   {"revision", "lab-1"},
-                   {"manifest_sha256", hash("data " + spec.scenario)},
-                   {"n_train", 90},
-                   {"n_val", 12},
-                   {"n_test", spec.samples}};
-  draft.model = {{"name", spec.model}, {"preset", "tiny"}, {"options", {{"width", 16}}}, {"trainable", spec.trainable},
+  draft.dataset = {
+      {"id", spec.scenario}, {"revision", "lab-1"}, {"manifest_sha256", hash("data " + spec.scenario)},
+      {"n_train", 90},       {"n_val", 12},         {"n_test", spec.samples}};
+  draft.model = {{"name", spec.model},
+                 {"preset", "tiny"},
+                 {"options", {{"width", 16}}},
+                 {"trainable", spec.trainable},
                  {"parameters", spec.parameters}};
   if (spec.trainable)
-    draft.model["weights_sha256"] = hash(spec.model + spec.setting + spec.scenario + std::to_string(spec.seed));
-  const Json config = {{"scenario", spec.scenario}, {"baseline", spec.model}, {"setting", spec.setting},
+    draft.model["weights_sha256"] =
+        hash(spec.model + spec.setting + spec.scenario + std::to_string(spec.seed));
+  const Json config = {{"scenario", spec.scenario},
+                       {"baseline", spec.model},
+                       {"setting", spec.setting},
                        {"training", {{"seed", spec.seed}, {"learning_rate", 0.001}}}};
   draft.training = {{"config", config},
                     {"config_sha256", core::sha256(core::canonical(config))},
@@ -128,7 +135,9 @@ inline RecordDraft draft_of(const RunSpec& spec, const PerSampleTable& table) {
 }
 
 /// A record without side files.
-inline Json record_of(const RunSpec& spec) { return make_record(draft_of(spec, table_of(spec, spec.rel_l2))); }
+inline Json record_of(const RunSpec& spec) {
+  return make_record(draft_of(spec, table_of(spec, spec.rel_l2)));
+}
 
 /// A travelling wake-like pattern; the prediction lags and fades.
 inline Figures figures_of(int64_t frames = 8, int64_t height = 24, int64_t width = 48) {
@@ -140,7 +149,8 @@ inline Figures figures_of(int64_t frames = 8, int64_t height = 24, int64_t width
           const double s = 0.35 * static_cast<double>(x) - 0.7 * static_cast<double>(t) + phase;
           const double r = (static_cast<double>(y) - 0.5 * static_cast<double>(height)) / 5;
           const auto at = static_cast<size_t>(2 * ((t * height + y) * width + x));
-          field.data[at] = static_cast<float>(1 - fade * 0.8 * std::exp(-r * r) + fade * 0.3 * std::sin(s) * r * std::exp(-r * r));
+          field.data[at] = static_cast<float>(1 - fade * 0.8 * std::exp(-r * r) +
+                                              fade * 0.3 * std::sin(s) * r * std::exp(-r * r));
           field.data[at + 1] = static_cast<float>(fade * 0.5 * std::cos(s) * std::exp(-r * r));
         }
     return field;
@@ -152,8 +162,10 @@ inline Figures figures_of(int64_t frames = 8, int64_t height = 24, int64_t width
   figures.spectrum_error = core::Array({8, 2});
   for (int64_t b = 0; b < 8; ++b)
     for (int64_t c = 0; c < 2; ++c) {
-      figures.spectrum_target.data[static_cast<size_t>(2 * b + c)] = static_cast<float>(std::pow(b + 1, -2.0) / static_cast<double>(c + 1));
-      figures.spectrum_error.data[static_cast<size_t>(2 * b + c)] = static_cast<float>(0.2 * std::pow(b + 1, -1.2) / static_cast<double>(c + 1));
+      figures.spectrum_target.data[static_cast<size_t>(2 * b + c)] =
+          static_cast<float>(std::pow(b + 1, -2.0) / static_cast<double>(c + 1));
+      figures.spectrum_error.data[static_cast<size_t>(2 * b + c)] =
+          static_cast<float>(0.2 * std::pow(b + 1, -1.2) / static_cast<double>(c + 1));
     }
   figures.probe_stations = {"1 D", "2 D", "3 D", "4 D"};
   figures.probes_target = core::Array({4, 9});
@@ -161,8 +173,10 @@ inline Figures figures_of(int64_t frames = 8, int64_t height = 24, int64_t width
   for (int64_t s = 0; s < 4; ++s)
     for (int64_t p = 0; p < 9; ++p) {
       const double r = (static_cast<double>(p) - 4) / (1.5 + static_cast<double>(s) / 3);
-      figures.probes_target.data[static_cast<size_t>(9 * s + p)] = static_cast<float>(1 - 0.8 * std::exp(-r * r) + 0.1 * static_cast<double>(s));
-      figures.probes_prediction.data[static_cast<size_t>(9 * s + p)] = static_cast<float>(1 - 0.7 * std::exp(-r * r) + 0.1 * static_cast<double>(s));
+      figures.probes_target.data[static_cast<size_t>(9 * s + p)] =
+          static_cast<float>(1 - 0.8 * std::exp(-r * r) + 0.1 * static_cast<double>(s));
+      figures.probes_prediction.data[static_cast<size_t>(9 * s + p)] =
+          static_cast<float>(1 - 0.7 * std::exp(-r * r) + 0.1 * static_cast<double>(s));
     }
   figures.frame_interval_s = 0.0025;
   return figures;
@@ -178,8 +192,14 @@ inline Json make_run(const fs::path& root, const RunSpec& spec) {
     Journal journal(folder.journal());
     journal.append("start", {{"program", "windtunnel"}});
     for (int64_t u = 1; u <= 200; ++u) {
-      journal.update("train", u, 0.9 * std::exp(-static_cast<double>(u) / 60) + 0.05 + 0.02 * std::sin(static_cast<double>(7 * u)), 1e-3);
-      if (u % 20 == 0) journal.validation("train", u, {{"rmse", 0.2 * std::exp(-static_cast<double>(u) / 80) + 0.03}, {"rel_l2", spec.rel_l2}}, true);
+      journal.update(
+          "train", u,
+          0.9 * std::exp(-static_cast<double>(u) / 60) + 0.05 + 0.02 * std::sin(static_cast<double>(7 * u)),
+          1e-3);
+      if (u % 20 == 0)
+        journal.validation(
+            "train", u,
+            {{"rmse", 0.2 * std::exp(-static_cast<double>(u) / 80) + 0.03}, {"rel_l2", spec.rel_l2}}, true);
     }
     journal.append("finish");
   }

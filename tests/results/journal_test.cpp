@@ -19,8 +19,9 @@ void append_raw(const std::filesystem::path& path, const std::string& text) {
 std::vector<std::string> summary(const std::filesystem::path& path) {
   std::vector<std::string> lines;
   for (const auto& line : read_journal(path))
-    lines.push_back(line["event"].get<std::string>() +
-                    (line.contains("update") ? " " + line["stage"].get<std::string>() + line["update"].dump() : ""));
+    lines.push_back(
+        line["event"].get<std::string>() +
+        (line.contains("update") ? " " + line["stage"].get<std::string>() + line["update"].dump() : ""));
   return lines;
 }
 
@@ -94,8 +95,9 @@ TEST(Journal, RewindCutsAfterTheKnownState) {
   };
   using Lines = std::vector<std::string>;
   EXPECT_EQ(rewound("finetune", 2),
-            (Lines{"start", "update pretrain1", "update pretrain2", "update pretrain3", "validation pretrain3",
-                   "checkpoint pretrain3", "update finetune1", "update finetune2", "checkpoint finetune2", "resume"}));
+            (Lines{"start", "update pretrain1", "update pretrain2", "update pretrain3",
+                   "validation pretrain3", "checkpoint pretrain3", "update finetune1", "update finetune2",
+                   "checkpoint finetune2", "resume"}));
   EXPECT_EQ(rewound("finetune", 0).size(), 7u);
   EXPECT_EQ(rewound("pretrain", 1), (Lines{"start", "update pretrain1", "resume"}));
   EXPECT_EQ(rewound("pretrain", 0), (Lines{"start", "resume"}));

@@ -89,7 +89,8 @@ TEST(Record, RefusesMissingBlockFields) {
   RunSpec spec;
   auto draft = fixtures::draft_of(spec, fixtures::table_of(spec, 0.1));
   draft.dataset.erase("n_test");
-  EXPECT_NE(message_of([&] { make_record(draft); }).find("/dataset: key 'n_test' is missing"), std::string::npos);
+  EXPECT_NE(message_of([&] { make_record(draft); }).find("/dataset: key 'n_test' is missing"),
+            std::string::npos);
   draft = fixtures::draft_of(spec, fixtures::table_of(spec, 0.1));
   draft.command = "";
   EXPECT_NE(message_of([&] { make_record(draft); }).find("/command"), std::string::npos);
@@ -151,7 +152,8 @@ TEST(Environment, HoldsFactsAndNothingElse) {
 }
 
 TEST(Schema, ReportsTypeEnumPatternAndBounds) {
-  const core::Json schema = core::Json::parse(R"({"type": "object", "required": ["a"], "additionalProperties": false,
+  const core::Json schema =
+      core::Json::parse(R"({"type": "object", "required": ["a"], "additionalProperties": false,
     "properties": {"a": {"type": ["integer", "null"], "minimum": 0, "maximum": 5}, "b": {"enum": ["x", "y"]},
                    "c": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/word"}}},
     "$defs": {"word": {"type": "string", "pattern": "^[a-z]+$", "minLength": 1}}})");
@@ -168,14 +170,17 @@ TEST(Schema, ReportsTypeEnumPatternAndBounds) {
   EXPECT_EQ(first(R"({})"), "/: key 'a' is missing");
   EXPECT_EQ(first(R"({"a": 1, "b": "z"})"), "/b: found \"z\", expected one of x, y");
   EXPECT_EQ(first(R"({"a": 1, "c": []})"), "/c: found 0 items, expected at least 1");
-  EXPECT_EQ(first(R"({"a": 1, "c": ["ok", "NO"]})"), "/c/1: found \"NO\", expected text of the form ^[a-z]+$");
+  EXPECT_EQ(first(R"({"a": 1, "c": ["ok", "NO"]})"),
+            "/c/1: found \"NO\", expected text of the form ^[a-z]+$");
   EXPECT_NE(first(R"({"a": 1, "d": 1})").find("unknown key 'd'"), std::string::npos);
   EXPECT_THROW(validate(1, core::Json{{"oneOf", core::Json::array()}}), Error);
 }
 
 TEST(Schema, EveryFieldOfTheRecordIsDocumented) {
-  const std::function<void(const core::Json&, const std::string&)> visit = [&](const core::Json& schema, const std::string& path) {
-    for (const auto& [key, child] : schema.value("properties", core::Json::object()).items()) {
+  const std::function<void(const core::Json&, const std::string&)> visit = [&](const core::Json& schema,
+                                                                               const std::string& path) {
+    const core::Json properties = schema.value("properties", core::Json::object());
+    for (const auto& [key, child] : properties.items()) {
       EXPECT_TRUE(child.contains("description")) << path + "/" + key;
       visit(child, path + "/" + key);
       if (child.contains("items")) visit(child["items"], path + "/" + key + "/items");

@@ -40,7 +40,8 @@ TEST(PerSample, RoundTripIsExact) {
     EXPECT_EQ(back.rows[r].rounds, table.rows[r].rounds);
     for (size_t c = 0; c < 2; ++c) {
       const double a = back.rows[r].values[c], b = table.rows[r].values[c];
-      EXPECT_TRUE(std::isnan(b) ? std::isnan(a) : a == b && std::signbit(a) == std::signbit(b)) << r << " " << c;
+      EXPECT_TRUE(std::isnan(b) ? std::isnan(a) : a == b && std::signbit(a) == std::signbit(b))
+          << r << " " << c;
     }
   }
 }
@@ -51,7 +52,8 @@ TEST(PerSample, ErrorsNameLineAndColumn) {
   const std::string head = "sample_id,subset,rounds,mse\n";
   EXPECT_NE(error_of(path, "id,mse\n").find(":1: not the header"), std::string::npos);
   EXPECT_NE(error_of(path, head + "a,seen,1\n").find(":2: 3 cells"), std::string::npos);
-  EXPECT_NE(error_of(path, head + "a,seen,1,0.5\nb,seen,1,half\n").find(":3: column mse is 'half'"), std::string::npos);
+  EXPECT_NE(error_of(path, head + "a,seen,1,0.5\nb,seen,1,half\n").find(":3: column mse is 'half'"),
+            std::string::npos);
   EXPECT_NE(error_of(path, head + "a,seen,0,0.5\n").find("rounds is '0'"), std::string::npos);
   EXPECT_NE(error_of(path, head + "a,seen,1,0.5\na,seen,1,0.5\n").find("appears twice"), std::string::npos);
   EXPECT_NE(error_of(path, head + "\"a,seen,1,0.5\n").find("not closed"), std::string::npos);
