@@ -1,17 +1,9 @@
 """Peer of fno_benchmark: the Fourier neural operator in the usual PyTorch idiom (rfftn, einsum on the kept corners,
-irfftn, Conv3d, BatchNorm3d, torch.optim.Adam). Prints one JSON line per case: {"case", "seconds", ...}.
-
-The allocator is set from outside, for both sides alike:
-  MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=17179869184 python fno_torch.py --threads 2
-"""
-
-import argparse
-import json
-import resource
-import time
+irfftn, Conv3d, BatchNorm3d, torch.optim.Adam)."""
 
 import torch
 import torch.nn.functional as F
+from peer_timing import run, shapes
 from torch import nn
 
 PADDING = 6
@@ -68,58 +60,11 @@ class Fno(nn.Module):
 
 
 CASES = {
-    # name: batch, T, H, W, channels in, channels out, modes, layers, width
-    "cylinder": (1, 20, 64, 128, 3, 3, (4, 12, 16), 4, 64),
-    "cylinder_b4": (4, 20, 64, 128, 3, 3, (4, 12, 16), 4, 64),
-    "combustion": (1, 20, 64, 64, 16, 16, (4, 16, 16), 4, 64),
-    "tiny": (8, 10, 32, 64, 3, 3, (3, 6, 8), 2, 12),
+    "cylinder": shapes(1, (20, 64, 128, 3), modes=(4, 12, 16), layers=4, width=64),
+    "cylinder_b4": shapes(4, (20, 64, 128, 3), modes=(4, 12, 16), layers=4, width=64),
+    "combustion": shapes(1, (20, 64, 64, 16), modes=(4, 16, 16), layers=4, width=64),
+    "tiny": shapes(8, (10, 32, 64, 3), modes=(3, 6, 8), layers=2, width=12),
 }
 
-
-def best(action, repeats):
-    action()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--case", action="append", choices=sorted(CASES))
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    torch.manual_seed(0)
-
-    def report(case, seconds):
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({"case": case, "seconds": seconds, "peak_mib": peak}), flush=True)
-
-    for name in arguments.case or ["cylinder", "tiny"]:
-        batch, t, h, w, channels_in, channels_out, modes, layers, width = CASES[name]
-        model = Fno(modes, layers, width, channels_in, channels_out)
-        x = torch.randn(batch, t, h, w, channels_in)
-        y = torch.randn(batch, t, h, w, channels_out)
-        optimiser = torch.optim.Adam(model.parameters(), lr=1e-4)
-
-        def forward():
-            with torch.no_grad():
-                model(x)
-
-        def update():
-            optimiser.zero_grad()
-            F.mse_loss(model(x), y).backward()
-            optimiser.step()
-
-        model.eval()
-        report(f"fno/forward/{name}", best(forward, arguments.repeats))
-        model.train()
-        report(f"fno/update/{name}", best(update, arguments.repeats))
-
-
 if __name__ == "__main__":
-    main()
+    run("fno", CASES, lambda c: Fno(c["modes"], c["layers"], c["width"], c["shape_in"][-1], c["shape_out"][-1]))
