@@ -13,6 +13,7 @@
 #include "core/log.h"
 #include "core/sha256.h"
 #include "core/text.h"
+#include "datasets/fit.h"
 #include "datasets/loader.h"
 #include "metrics/update_ratio.h"
 #include "results/journal.h"
@@ -156,7 +157,8 @@ class Run {
   Run(const RunRequest& request, const std::string& command)
       : command_(command),
         config_(resolve(request)),
-        scenario_(datasets::load_scenario(config_.scenario, config_.data_root)),
+        scenario_(datasets::fit_to_data(datasets::load_scenario(config_.scenario, config_.data_root),
+                                        config_.data_root)),
         info_(baselines::registry().at(config_.baseline)),
         task_(tasks::make_task(scenario_.name, config_.setting, config_.protocol, config_.evaluation.rounds,
                                config_.evaluation.subset)) {

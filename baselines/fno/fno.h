@@ -14,10 +14,12 @@ struct FnoOptions : core::Options {
   int64_t modes1 = 4, modes2 = 12, modes3 = 16, n_layers = 4, width = 64;
   std::string kernels = "auto";
 
+  bool clip_modes = false;
   void describe(core::OptionVisitor& v) override {
     v("modes1", modes1, "kept frequencies along time", core::kPositive);
     v("modes2", modes2, "kept frequencies along height", core::kPositive);
     v("modes3", modes3, "kept frequencies along width (half axis)", core::kPositive);
+    v("clip_modes", clip_modes, "keep fewer frequencies where the grid has no room for the given numbers");
     v("n_layers", n_layers, "Fourier layers", core::kPositive);
     v("width", width, "channels of the lifted field", core::kPositive);
     v.choice("kernels", kernels, {"auto", "fast", "reference"},
@@ -26,11 +28,12 @@ struct FnoOptions : core::Options {
 };
 
 /// Fourier neural operator over (time, height, width) (Li et al., ICLR 2021):
-///   v = fc0([x, t, h, w]);  v <- gelu(BN(K(v) + W v + b)) per layer, no gelu after the last;  y = fc2(gelu(fc1(v))).
+///   v = fc0([x, t, h, w]);  v <- gelu(BN(K(v) + W v + b)) per layer, no gelu after the last;  y =
+///   fc2(gelu(fc1(v))).
 /// Each axis is zero-padded by 6 at its end before the layers and cut after them. K keeps the modes1 lowest
 /// frequencies of both signs along time, modes2 along height, modes3 along width, each with its own complex
-/// width x width matrix. T_out must be a multiple r of T_in; channel c*r+j of the projection is channel c of output
-/// frame t*r+j. The published architecture and the corrected one are the same.
+/// width x width matrix. T_out must be a multiple r of T_in; channel c*r+j of the projection is channel c of
+/// output frame t*r+j. The published architecture and the corrected one are the same.
 class Fno : public Baseline {
  public:
   using Options = FnoOptions;
