@@ -119,6 +119,12 @@ at::Tensor batched(const at::Tensor& matrix, int64_t batch) {
 
 }  // namespace
 
+double GridSizes::operations_per_point() const {
+  const auto real = [](int64_t v) { return static_cast<double>(v); };
+  const double lines = 4 * real(m[2]), kept_w = real(m[2]) / real(n[2]), kept_h = 2 * real(m[1]) / real(n[1]);
+  return 2 * (lines + 16 * real(m[1]) * kept_w + 16 * real(m[0]) * kept_w * kept_h);
+}
+
 TruncatedDft::TruncatedDft(const GridSizes& sizes, const std::array<int64_t, 3>& out, const at::TensorOptions& options)
     : sizes_(sizes), out_(out), options_(options) {
   const auto& [n1, n2, n3] = sizes.n;

@@ -13,6 +13,8 @@ struct GridSizes {
 
   int64_t modes() const { return m[0] * m[1] * m[2]; }  ///< per corner block
   int64_t points() const { return n[0] * n[1] * n[2]; }
+  /// Floating-point operations of the truncated transform and its inverse, per grid point and channel.
+  double operations_per_point() const;
 };
 
 /// Discrete Fourier transform of which only the kept modes are computed, as real matrix products; exact. Lines along W
