@@ -61,7 +61,7 @@ void WindowDataset::choose_windows() {
   } else {
     split_ = load_split(scenario_, root_, options_.side);
     if (corrected) {
-      Split clean = without_leaks(split_, window);
+      Split clean = without_leaks(split_, window, options_.side == Side::numerical);
       const size_t dropped = split_.train.size() - clean.train.size();
       if (dropped && options_.mode == "train")
         core::log_info(std::string(to_string(options_.side)) +
@@ -226,6 +226,14 @@ void WindowDataset::read(int64_t index, uint64_t draw, float* input, float* targ
 
 const std::vector<double>& WindowDataset::parameters(int64_t index) const {
   return parameters_.at(window(index).trajectory);
+}
+
+Split make_split(const Scenario& scenario, const std::filesystem::path& root, Side side,
+                 const std::string& protocol, uint64_t seed) {
+  const auto names = list_trajectories(scenario, root, side);
+  if (protocol == "published") return published_split(scenario, names, side, seed);
+  if (protocol == "corrected") return leak_free_split(scenario, names, side, seed);
+  throw usage_error("unknown protocol '" + protocol + "'", "published or corrected");
 }
 
 std::vector<TrajectoryName> list_trajectories(const Scenario& scenario, const std::filesystem::path& root,

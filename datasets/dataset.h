@@ -43,9 +43,9 @@ struct Sample {
 /// Where the protocols differ:
 ///   published  the index files as they are (their absence is an error); with rounds > 1 val and test keep
 ///              time + frames < count; a train window that runs past the stored frames has a shorter target
-///   corrected  index files cleaned of shared frames (see without_leaks), or else a leak-free split of seed 0
-///              made in memory; with rounds > 1 every mode keeps time + frames <= count; windows must fit the
-///              stored frames
+///   corrected  index files cleaned of shared frames (see without_leaks; the numerical side keeps its train
+///              split whole), or else a leak-free split of seed 0 made in memory; with rounds > 1 every mode
+///              keeps time + frames <= count; windows must fit the stored frames
 class WindowDataset {
  public:
   WindowDataset(Scenario scenario, std::filesystem::path root, WindowOptions options);
@@ -117,5 +117,10 @@ class WindowDataset {
 /// from.
 std::vector<TrajectoryName> list_trajectories(const Scenario& scenario, const std::filesystem::path& root,
                                               Side side);
+
+/// A split of the trajectories that are there: published_split (ties in byte order of the ids) or
+/// leak_free_split. Keep it with write_split.
+Split make_split(const Scenario& scenario, const std::filesystem::path& root, Side side,
+                 const std::string& protocol, uint64_t seed);
 
 }  // namespace windtunnel::datasets

@@ -1,5 +1,6 @@
 #include "datasets/normalizer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
@@ -17,34 +18,37 @@ namespace {
 
 constexpr int64_t kLanes = 16;
 
-/// One value per channel repeated over kLanes points, so that the loops below run over plain arrays.
+/// One value per channel repeated over kLanes points, so that the inner loops run over plain arrays of known
+/// length.
 std::vector<float> tiled(const std::vector<float>& values) {
   std::vector<float> tile;
   for (int64_t i = 0; i < kLanes; ++i) tile.insert(tile.end(), values.begin(), values.end());
   return tile;
 }
 
-template <class Operation>
-void for_channels(float* x, int64_t points, int64_t channels, const std::vector<float>& shift,
-                  const std::vector<float>& scale, Operation operation) {
-  const std::vector<float> a = tiled(shift), b = tiled(scale);
-  int64_t p = 0;
-  for (; p + kLanes <= points; p += kLanes)
-    for (int64_t block = 0; block < channels; ++block) {
-      float* __restrict y = x + p * channels + block * kLanes;
-      const float* __restrict s = a.data() + block * kLanes;
-      const float* __restrict m = b.data() + block * kLanes;
-      for (int64_t k = 0; k < kLanes; ++k) y[k] = operation(y[k], s[k], m[k]);
-    }
-  for (; p < points; ++p)
-    for (int64_t c = 0; c < channels; ++c) {
-      float& y = x[p * channels + c];
-      y = operation(y, shift[static_cast<size_t>(c)], scale[static_cast<size_t>(c)]);
-    }
+void forwards(float* __restrict x, const float* __restrict shift, const float* __restrict scale) {
+  for (int64_t k = 0; k < kLanes; ++k) x[k] = (x[k] - shift[k]) / scale[k];
 }
 
-float forwards(float x, float shift, float scale) { return (x - shift) / scale; }
-float backwards(float x, float shift, float scale) { return x * scale + shift; }
+void backwards(float* __restrict x, const float* __restrict shift, const float* __restrict scale) {
+  for (int64_t k = 0; k < kLanes; ++k) x[k] = x[k] * scale[k] + shift[k];
+}
+
+template <void (*operation)(float*, const float*, const float*)>
+void for_channels(float* x, int64_t points, int64_t channels, const std::vector<float>& shift,
+                  const std::vector<float>& scale) {
+  const std::vector<float> a = tiled(shift), b = tiled(scale);
+  const int64_t tile = kLanes * channels, count = points * channels, whole = count - count % tile;
+  for (int64_t i = 0; i < whole; i += tile)
+    for (int64_t block = 0; block < tile; block += kLanes)
+      operation(x + i + block, a.data() + block, b.data() + block);
+  if (whole == count) return;
+  std::vector<float> rest(x + whole, x + count);
+  rest.resize(static_cast<size_t>(tile));
+  for (int64_t block = 0; block < tile; block += kLanes)
+    operation(rest.data() + block, a.data() + block, b.data() + block);
+  std::copy_n(rest.begin(), count - whole, x + whole);
+}
 
 std::string normal_kind(const std::string& kind) {
   const std::vector<std::string> kinds = {"identity", "gaussian", "range"};
@@ -111,19 +115,19 @@ std::vector<float> Normalizer::scale(bool target, int64_t channels) const {
 
 void Normalizer::apply_input(float* x, int64_t points, int64_t channels) const {
   if (!is_identity())
-    for_channels(x, points, channels, shift(false, channels), scale(false, channels), forwards);
+    for_channels<forwards>(x, points, channels, shift(false, channels), scale(false, channels));
 }
 void Normalizer::apply_target(float* y, int64_t points, int64_t channels) const {
   if (!is_identity())
-    for_channels(y, points, channels, shift(true, channels), scale(true, channels), forwards);
+    for_channels<forwards>(y, points, channels, shift(true, channels), scale(true, channels));
 }
 void Normalizer::invert_input(float* x, int64_t points, int64_t channels) const {
   if (!is_identity())
-    for_channels(x, points, channels, shift(false, channels), scale(false, channels), backwards);
+    for_channels<backwards>(x, points, channels, shift(false, channels), scale(false, channels));
 }
 void Normalizer::invert_target(float* y, int64_t points, int64_t channels) const {
   if (!is_identity())
-    for_channels(y, points, channels, shift(true, channels), scale(true, channels), backwards);
+    for_channels<backwards>(y, points, channels, shift(true, channels), scale(true, channels));
 }
 
 Json Normalizer::json() const {

@@ -99,13 +99,18 @@ int64_t shared_frames(const std::vector<WindowRef>& a, const std::vector<WindowR
   return std::count_if(a.begin(), a.end(), [&](const WindowRef& w) { return touches(starts, w, frames); });
 }
 
-Split without_leaks(const Split& split, int64_t frames) {
-  Split clean = split;
+Split without_leaks(const Split& original, int64_t frames, bool keep_train) {
+  Split split = original;
+  if (keep_train) {
+    const auto trained = starts_of(split.train);
+    for (auto* list : {&split.val, &split.test})
+      std::erase_if(*list, [&](const WindowRef& w) { return touches(trained, w, frames); });
+  }
   std::vector<WindowRef> judged = split.val;
   judged.insert(judged.end(), split.test.begin(), split.test.end());
   const auto starts = starts_of(judged);
-  std::erase_if(clean.train, [&](const WindowRef& w) { return touches(starts, w, frames); });
-  if (shared_frames(split.val, split.test, frames) == 0) return clean;
+  std::erase_if(split.train, [&](const WindowRef& w) { return touches(starts, w, frames); });
+  if (shared_frames(split.val, split.test, frames) == 0) return split;
 
   std::vector<Chain> chains = chains_of(split, frames);
   // Share of the test set in each group, then every chain goes where most is missing; chains that lie in one
@@ -134,13 +139,13 @@ Split without_leaks(const Split& split, int64_t frames) {
     to_test[chain->id][chain->begin] = goes;
     (goes ? test : val)[group] -= static_cast<double>(chain->windows);
   }
-  clean.val.clear();
-  clean.test.clear();
+  split.val.clear();
+  split.test.clear();
   for (const auto& w : judged) {
     const auto& of_trajectory = to_test.at(w.trajectory);
-    (std::prev(of_trajectory.upper_bound(w.time))->second ? clean.test : clean.val).push_back(w);
+    (std::prev(of_trajectory.upper_bound(w.time))->second ? split.test : split.val).push_back(w);
   }
-  return clean;
+  return split;
 }
 
 std::string sha256(const Split& split) {

@@ -70,11 +70,12 @@ Split published_split(const Scenario& scenario, const std::vector<TrajectoryName
 Split leak_free_split(const Scenario& scenario, const std::vector<TrajectoryName>& names, Side side,
                       uint64_t seed, bool split_numerical = false);
 
-/// The split without shared frames; `frames` is the length of a window. Train loses the windows that share a
-/// frame with val or test. Val and test together keep every window, but a chain of windows that share frames
-/// with one another goes whole to the set that lacks most in its group (chains in an order fixed by their
-/// names). A clean split is unchanged.
-Split without_leaks(const Split& split, int64_t frames);
+/// The split without shared frames; `frames` is the length of a window. A clean split is unchanged.
+/// Train loses the windows that share a frame with val or test. Val and test together keep every window, but
+/// a chain of windows that share frames with one another goes whole to the set that lacks most in its group
+/// (chains in an order fixed by their names). With `keep_train`, for data that are there to be trained on,
+/// train stays whole and val and test lose windows instead.
+Split without_leaks(const Split& split, int64_t frames, bool keep_train = false);
 
 /// SHA-256 of the windows of the three splits, in order.
 std::string sha256(const Split& split);

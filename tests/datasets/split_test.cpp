@@ -146,6 +146,18 @@ TEST(WithoutLeaks, SeparatesAPublishedSplitAndKeepsWhatItCan) {
   EXPECT_EQ(sha256(without_leaks(clean, 5)), sha256(clean));
 }
 
+TEST(WithoutLeaks, KeepTrainTakesFromTheOthers) {
+  Scenario s = toy_scenario();
+  s.frames = 100;
+  s.interval = 3;
+  const Split leaky = published_split(s, line(20), Side::numerical, 17);
+  ASSERT_GT(leaky.test.size(), 0u);
+  const Split clean = without_leaks(leaky, 5, true);
+  EXPECT_EQ(clean.train, leaky.train);
+  EXPECT_LT(clean.test.size(), leaky.test.size());
+  expect_separate(clean, 5);
+}
+
 TEST(WithoutLeaks, LeavesACleanSplitAlone) {
   const Split split = leak_free_split(toy_scenario(), line(20), Side::real, 1);
   EXPECT_EQ(sha256(without_leaks(split, 5)), sha256(split));
