@@ -58,20 +58,6 @@ const Fft& Fft::real(const std::vector<int>& shape) {
   return *slot;
 }
 
-const Fft& Fft::real_many(const FftMany& m) {
-  static std::map<FftMany, std::unique_ptr<Fft>> plans;
-  std::lock_guard lock(planner());
-  auto& slot = plans[m];
-  if (!slot) {
-    FftBuffer<double> x(static_cast<size_t>(m.count) * m.length);
-    FftBuffer<Complex> y(static_cast<size_t>(m.count) * (m.length / 2 + 1));
-    slot.reset(new Fft(checked(fftw_plan_many_dft_r2c(1, &m.length, m.count, x.data(), nullptr, m.in_stride,
-                                                      m.in_distance, cast(y.data()), nullptr, m.out_stride,
-                                                      m.out_distance, FFTW_ESTIMATE))));
-  }
-  return *slot;
-}
-
 const Fft& Fft::complex_many(const FftMany& m) {
   static std::map<FftMany, std::unique_ptr<Fft>> plans;
   std::lock_guard lock(planner());

@@ -44,7 +44,6 @@ class Fft {
  public:
   /// Real (row-major `shape`) to complex, last axis n/2+1.
   static const Fft& real(const std::vector<int>& shape);
-  static const Fft& real_many(const FftMany& layout);
   static const Fft& complex_many(const FftMany& layout);
 
   void run(const double* in, Complex* out) const;
