@@ -11,6 +11,8 @@
 namespace windtunnel::core {
 namespace {
 
+constexpr int kMaxDepth = 256;
+
 void require_finite(const Json& value, const std::string& path) {
   if (value.is_number_float() && !std::isfinite(value.get<double>()))
     throw data_error("not a finite number at " + (path.empty() ? "/" : path),
@@ -66,6 +68,25 @@ Json convert(const YAML::Node& node, const std::string& origin, int depth) {
   return nullptr;
 }
 
+/// What reads a value later goes down recursively.
+void check_depth(std::string_view text, const std::string& origin) {
+  int depth = 0;
+  bool quoted = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted && c == '\\')
+      ++i;
+    else if (c == '"')
+      quoted = !quoted;
+    else if (!quoted && (c == '[' || c == '{') && ++depth > kMaxDepth)
+      throw data_error(origin + ": JSON nests deeper than " + std::to_string(kMaxDepth) + " levels at byte " +
+                           std::to_string(i),
+                       "fewer levels");
+    else if (!quoted && (c == ']' || c == '}'))
+      --depth;
+  }
+}
+
 void emit(YAML::Emitter& out, const Json& value) {
   switch (value.type()) {
     case Json::value_t::object:
@@ -106,10 +127,13 @@ std::string canonical(const Json& value) {
 }
 
 Json parse_json(std::string_view text, const std::string& origin) {
+  check_depth(text, origin);
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& e) {
     throw data_error(origin + ": not valid JSON at byte " + std::to_string(e.byte), "one JSON value");
+  } catch (const Json::exception& e) {
+    throw data_error(origin + ": not valid JSON: " + e.what(), "one JSON value with finite numbers");
   }
 }
 

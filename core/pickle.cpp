@@ -1,15 +1,29 @@
 #include "core/pickle.h"
 
 #include <cstring>
-#include <unordered_map>
+#include <map>
 
 #include "core/error.h"
 
 namespace windtunnel::core {
 namespace {
 
-constexpr size_t kMaxValues = 8'000'000;
-constexpr size_t kMaxIntegerBytes = 1024;
+// Far above any checkpoint, far below what would exhaust a machine: a pickle may name what it has already
+// made again and again, and so ask for much more memory than it has bytes.
+constexpr size_t kMaxMemory = size_t{2} << 30, kMaxPickle = size_t{256} << 20, kMaxMemo = 8'000'000;
+constexpr size_t kMaxIntegerBytes = 1024, kMaxKey = 256;
+
+size_t memory_of(const PickleValue& value) {
+  size_t bytes = sizeof(PickleValue) + 4 * sizeof(void*);  // with the pool's pointer and the reference counts
+  if (const auto* text = std::get_if<std::string>(&value.value)) bytes += text->size();
+  if (const auto* list = std::get_if<PickleList>(&value.value))
+    bytes += list->items.size() * sizeof(PicklePtr);
+  if (const auto* dict = std::get_if<PickleDict>(&value.value))
+    bytes += 2 * dict->items.size() * sizeof(PicklePtr);
+  if (const auto* tensor = std::get_if<PickleTensor>(&value.value))
+    bytes += (tensor->shape.size() + tensor->strides.size()) * sizeof(int64_t) + tensor->storage_key.size();
+  return bytes;
+}
 
 enum Op : uint8_t {
   kMark = '(',
@@ -96,6 +110,7 @@ class Machine {
   // --- reading
   // -----------------------------------------------------------------------------------------------------
   const std::byte* take(uint64_t count) {
+    if (at_ - begin_ > kMaxPickle) fail("the pickle is longer than 256 MiB", "a checkpoint or index file");
     if (count > bytes_.size() - at_)
       fail(std::to_string(count) + " bytes are announced, " + std::to_string(bytes_.size() - at_) + " follow",
            "a whole file");
@@ -346,6 +361,7 @@ class Machine {
     }
   }
   bool remember(uint64_t slot) {
+    if (memo_.size() >= kMaxMemo) fail("the memo holds " + std::to_string(kMaxMemo) + " values", "fewer");
     memo_[slot] = top();
     return true;
   }
@@ -381,7 +397,10 @@ class Machine {
     const auto* numel = std::get_if<int64_t>(&list->items[4]->value);
     if (!numel || *numel < 0 || *numel > (int64_t{1} << 58))
       fail("element count is " + describe(*list->items[4]), "a whole number");
-    return push_as(storage_(text_of(list->items[2]), type, *numel));
+    const std::string& key = text_of(list->items[2]);
+    if (key.size() > kMaxKey)
+      fail("a storage key of " + std::to_string(key.size()) + " letters", "256 or fewer");
+    return push_as(storage_(key, type, *numel));
   }
 
   std::span<const std::byte> bytes_;
@@ -391,7 +410,7 @@ class Machine {
   const StorageResolver& storage_;
   std::vector<PicklePtr> stack_;
   std::vector<size_t> marks_;
-  std::unordered_map<uint64_t, PicklePtr> memo_;
+  std::map<uint64_t, PicklePtr> memo_;
 };
 
 }  // namespace
@@ -401,9 +420,9 @@ PicklePool::~PicklePool() {
 }
 
 PicklePtr PicklePool::make(PickleValue value, const std::string& origin) {
-  if (values_.size() >= kMaxValues)
-    throw data_error(origin + ": more than " + std::to_string(kMaxValues) + " values",
-                     "a checkpoint or index file");
+  memory_ += memory_of(value);
+  if (memory_ > kMaxMemory)
+    throw data_error(origin + ": its values take more than 2 GiB of memory", "a checkpoint or index file");
   values_.push_back(std::make_shared<PickleValue>(std::move(value)));
   return values_.back();
 }

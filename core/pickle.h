@@ -20,13 +20,14 @@ class PicklePool {
   PicklePool(const PicklePool&) = delete;
   PicklePool& operator=(const PicklePool&) = delete;
 
-  /// A data error once the file makes more values than any real checkpoint does.
+  /// A data error once the values take more memory than those of any real checkpoint.
   PicklePtr make(PickleValue value, const std::string& origin);
   const std::vector<PicklePtr>& values() const { return values_; }
   void hold(std::shared_ptr<MappedFile> file) { file_ = std::move(file); }
 
  private:
   std::vector<PicklePtr> values_;
+  size_t memory_ = 0;  ///< bytes of all values, roughly
   std::shared_ptr<MappedFile> file_;
 };
 

@@ -200,8 +200,10 @@ PickleValue sequence(const Call& call, const std::string& kind) {
   return {PickleList{call.arguments.empty() ? Arguments{} : call.list(0), kind}};
 }
 
-/// A wrapped tensor (parameter): the tensor itself.
-PickleValue first_argument(const Call& call) { return call.at(0); }
+/// A wrapped tensor: the tensor itself.
+PickleValue parameter(const Call& call, const PicklePtr& arguments) {
+  return std::holds_alternative<PickleTensor>(call.at(0).value) ? call.at(0) : opaque(call, arguments);
+}
 
 PickleValue interpret(const Call& call, const PicklePtr& arguments);
 
@@ -220,7 +222,6 @@ PickleValue interpret(const Call& call, const PicklePtr& arguments) {
   const auto list = [](const char* kind) {
     return [kind](const Call& c, const PicklePtr&) { return sequence(c, kind); };
   };
-  const auto parameter = [](const Call& c, const PicklePtr&) { return first_argument(c); };
   static const std::map<std::string, Handler> handlers = {
       {"collections.OrderedDict", dict("OrderedDict")},
       {"collections.defaultdict", dict("defaultdict")},

@@ -13,7 +13,7 @@
 namespace windtunnel::core {
 namespace {
 
-constexpr size_t kMaxModuleDepth = 64, kMaxStateEntries = 1'000'000;
+constexpr size_t kMaxModuleDepth = 64, kMaxVisits = 10'000'000;
 constexpr uint64_t kMaxRepeats = 4, kRoom = 64 << 20;  // how far views of shared memory may exceed the file
 
 /// Views that repeat a storage (strides of zero, many keys on one entry) must not blow up a small file.
@@ -146,11 +146,18 @@ class ModuleWalk {
     if (depth > kMaxModuleDepth)
       throw data_error(origin_ + ": modules nest deeper than " + std::to_string(kMaxModuleDepth) + " at '" +
                        prefix + "'");
+    const auto* object = std::get_if<PickleOpaque>(&module.value);
+    if (const auto* state =
+            object && object->state ? std::get_if<PickleDict>(&object->state->value) : nullptr)
+      count(state->items.size());
     for_each(module, "_parameters",
              [&](const std::string& name, const PickleValue& value) { add(prefix + name, value); });
     std::set<std::string> skipped;
     if (const auto list = module_part(module, "_non_persistent_buffers_set"))
-      for (const auto& item : list->list().items) skipped.insert(item->text());
+      for (const auto& item : list->list().items) {
+        count(1);
+        skipped.insert(item->text());
+      }
     for_each(module, "_buffers", [&](const std::string& name, const PickleValue& value) {
       if (!skipped.count(name)) add(prefix + name, value);
     });
@@ -165,10 +172,15 @@ class ModuleWalk {
     const auto entries = module_part(module, part);
     if (!entries) return;
     for (const auto& [name, value] : entries->dict().items) {
-      if (++visited_ > kMaxStateEntries)
-        throw data_error(origin_ + ": over " + std::to_string(kMaxStateEntries) + " entries in its modules");
+      count(1);
       visit_one(name->text(), *value);
     }
+  }
+  /// The same module may stand at many places: the walk is bounded, not the tree.
+  void count(size_t entries) {
+    visited_ += entries;
+    if (visited_ > kMaxVisits)
+      throw data_error(origin_ + ": over " + std::to_string(kMaxVisits) + " entries in its modules", "fewer");
   }
   void add(const std::string& name, const PickleValue& value) {
     if (value.is_none()) return;  // a layer without bias

@@ -64,7 +64,8 @@ struct PickleValue {
 /// A file written by Python's torch.save: zip container (current) or five pickles and raw storages (legacy), pickle
 /// protocols 2 to 5. Knows the containers, tensors, numpy scalars and sizes that occur in checkpoints and index
 /// files; any other callable becomes a PickleOpaque (whole pickled modules are such: see state_dict()).
-/// Malformed input is a data error naming file and byte; recursion, memory and loops are bounded.
+/// Malformed input is a data error naming file and byte; recursion, memory and loops are bounded. Values found in
+/// root() last as long as the TorchFile.
 class TorchFile {
  public:
   explicit TorchFile(const std::filesystem::path& path);
