@@ -83,13 +83,15 @@ void run(const fs::path& folder, const std::function<void(const CaseResult&)>& r
       });
   for (const auto& json : case_files(folder / "dmd"))
     run_case("dmd/" + json.stem().string(), report, [&](CaseResult& result) { check_dmd(result, json); });
-  if (const fs::path file = folder / "init_fingerprints-a.json"; fs::exists(file))
-    for (const auto& [name, expected] : core::read_json(file.string()).items())
-      run_case("init_fingerprints-a/" + name, report,
-               [&](CaseResult& result) { check_fingerprint(result, name, expected); });
-  if (const fs::path file = folder / "params-a.json"; fs::exists(file))
-    for (const auto& [key, expected] : core::read_json(file.string()).items())
-      run_case("params-a/" + key, report, [&](CaseResult& result) { check_size(result, key, expected); });
+  const auto each_entry = [&](const char* file, const auto& check) {
+    if (!fs::exists(folder / file)) return;
+    const core::Json entries = core::read_json((folder / file).string());
+    for (const auto& [key, expected] : entries.items())
+      run_case(fs::path(file).stem().string() + "/" + key, report,
+               [&, key = key, &expected = expected](CaseResult& result) { check(result, key, expected); });
+  };
+  each_entry("init_fingerprints-a.json", check_fingerprint);
+  each_entry("params-a.json", check_size);
 }
 
 const SuiteRegistration registration({"baselines", "fno unet cno deeponet dmd", run});
