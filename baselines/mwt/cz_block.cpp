@@ -109,7 +109,8 @@ at::Tensor MwtBlock::forward(const at::Tensor& input) const {
     groups.addmm_(details[level].view({-1, k2}), from_detail);
     x = groups.view({batch, nx, ny, frames, c, 2, 2, k2})
             .permute({0, 1, 5, 2, 6, 3, 4, 7})
-            .reshape({batch, 2 * nx, 2 * ny, frames, q});
+            .contiguous()
+            .view({batch, 2 * nx, 2 * ny, frames, q});
   }
   trace("", x);
   return x;

@@ -25,7 +25,7 @@ at::Tensor add_to(at::Tensor dx, const at::Tensor& f) {
 // The published program draws every linear weight anew after construction and clears the biases.
 void redraw(torch::nn::Module& module) {
   at::NoGradGuard guard;
-  for (const auto& child : module.modules())
+  for (const auto& child : module.modules(/*include_self=*/false))
     if (auto* linear = dynamic_cast<Linear*>(child.get())) {
       linear->weight.normal_(0.0, 0.02);
       if (linear->bias.defined()) linear->bias.zero_();
