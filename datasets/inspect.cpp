@@ -29,6 +29,12 @@ std::vector<int64_t> fields_on(const Scenario& scenario, Side side) {
   return fields;
 }
 
+bool is_there(const Scenario& scenario, const fs::path& root, Side side) {
+  std::error_code ignored;
+  return fs::exists(scenario.folder(root, to_string(side)), ignored) ||
+         fs::exists(scenario.home(root) / "hf_dataset" / to_string(side), ignored);
+}
+
 struct Extent {
   float low = std::numeric_limits<float>::infinity(), high = -std::numeric_limits<float>::infinity();
   double sum = 0;
@@ -124,8 +130,17 @@ class Verifier {
   Verifier(const fs::path& root, const Scenario& scenario) : root_(root), scenario_(scenario) {}
 
   std::vector<Finding> run() {
+    std::vector<Side> there;
     for (const Side side : kSides)
-      if (scenario_.has_side(side)) guarded(to_string(side), [&] { check_side(side); });
+      if (scenario_.has_side(side) && is_there(scenario_, root_, side)) there.push_back(side);
+    for (const Side side : kSides) {
+      if (!scenario_.has_side(side)) continue;
+      // One side alone is enough for some tasks.
+      if (!there.empty() && !is_there(scenario_, root_, side))
+        warn(to_string(side), "no folder " + scenario_.folder(root_, to_string(side)).string());
+      else
+        guarded(to_string(side), [&] { check_side(side); });
+    }
     check_pairs();
     guarded("manifest.json", [&] { check_manifest(); });
     return std::move(findings_);
@@ -296,9 +311,15 @@ Json describe(const fs::path& root, const Scenario& scenario, bool ranges) {
     fields.push_back(
         {{"name", f.name}, {"unit", f.unit}, {"label", f.label}, {"measured", f.measured}, {"sides", sides}});
   }
-  for (const Side side : kSides)
-    if (scenario.has_side(side))
+  bool any = false;
+  for (const Side side : kSides) any = any || (scenario.has_side(side) && is_there(scenario, root, side));
+  for (const Side side : kSides) {
+    if (!scenario.has_side(side)) continue;
+    if (any && !is_there(scenario, root, side))
+      out["sides"][to_string(side)] = nullptr;
+    else
       out["sides"][to_string(side)] = describe_side(root, scenario, side, ranges, fields);
+  }
   out["fields"] = fields;
   return out;
 }

@@ -10,7 +10,8 @@
 namespace windtunnel::datasets {
 
 /// What is there: scenario, format, per side the trajectories with parameters and frames, per field unit and
-/// range, sizes of the splits and groups. `ranges` false skips reading the fields.
+/// range (from 16 frames of each trajectory; not read if `ranges` is false), sizes of the splits and groups.
+/// A side whose folder is absent is null; if both are, that is a data error.
 core::Json describe(const std::filesystem::path& root, const Scenario& scenario, bool ranges = true);
 
 /// One thing that verify() noticed.

@@ -84,6 +84,15 @@ TEST_F(Inspect, SplitsThatShareOrOverrun) {
   EXPECT_TRUE(finds("warning", "real train", "1 windows appear more than once"));
 }
 
+TEST_F(Inspect, OneSideAloneIsAWarning) {
+  std::filesystem::remove_all(root_ / "toy/numerical");
+  EXPECT_TRUE(finds("warning", "numerical", "no folder"));
+  EXPECT_TRUE(describe(root_.path(), scenario_, false)["sides"]["numerical"].is_null());
+  std::filesystem::remove_all(root_ / "toy/real");
+  EXPECT_TRUE(finds("error", "real", "no real trajectories"));
+  EXPECT_THROW(describe(root_.path(), scenario_), core::Error);
+}
+
 TEST_F(Inspect, ManifestHashes) {
   const auto file = root_ / "toy/real/1000.h5";
   const auto size = std::filesystem::file_size(file);
