@@ -59,14 +59,14 @@ struct Scale {
     if (empty()) low = log ? 0.1 : 0, high = 1;
     std::vector<double> marks;
     if (log) {
-      int from = static_cast<int>(std::floor(std::log10(low) + 1e-9)),
-          to = static_cast<int>(std::ceil(std::log10(high) - 1e-9));
-      if (to - from <= 1) {  // within a decade: 1, 2, 5 steps tell more
-        for (int e = from; e <= to; ++e)
-          for (double m : {1.0, 2.0, 5.0}) marks.push_back(m * std::pow(10, e));
-        low = std::max(low / 1.1, std::pow(10, from)), high = high * 1.1;
-        std::erase_if(marks, [&](double m) { return m < low || m > high; });
+      if (high < 2 * low) low /= 1.5, high *= 1.5;
+      if (high < 20 * low) {  // little more than a decade: steps within it tell more
+        for (int e = static_cast<int>(std::floor(std::log10(low))); std::pow(10, e) <= high; ++e)
+          for (double m : {1.0, 1.5, 2.0, 3.0, 5.0, 7.0})
+            if (const double mark = m * std::pow(10, e); mark >= low && mark <= high) marks.push_back(mark);
       } else {
+        const int from = static_cast<int>(std::floor(std::log10(low) + 1e-9));
+        const int to = static_cast<int>(std::ceil(std::log10(high) - 1e-9));
         const int step = std::max(1, (to - from + count - 1) / count);
         for (int e = from; e <= to; e += step) marks.push_back(std::pow(10, e));
         low = std::pow(10, from), high = std::pow(10, to);

@@ -63,9 +63,11 @@ std::string json_island(const std::string& id, const core::Json& value) {
 }
 
 std::string synthetic_mark(const std::string& label) {
+  std::string how = core::trim(label);
+  while (!how.empty() && how.back() == '.') how.pop_back();
   return "<p class=\"synthetic\" role=\"note\"><strong>Synthetic data</strong> No instrument measured these "
          "data" +
-         (label.empty() ? "" : ": " + escaped(label)) + ".</p>\n";
+         (how.empty() ? "" : ": " + escaped(how)) + ".</p>\n";
 }
 
 }  // namespace windtunnel::results

@@ -248,6 +248,9 @@ std::vector<RecordFile> find_records(const fs::path& folder, std::vector<std::st
       paths.push_back(path);
   }
   std::sort(paths.begin(), paths.end());
+  // Run folders first: of two copies of one record the one beside its report is kept.
+  std::stable_partition(paths.begin(), paths.end(),
+                        [](const auto& p) { return p.filename() == "record.json"; });
   std::vector<RecordFile> records;
   std::set<std::string> replaced, seen;
   for (const auto& path : paths) {
@@ -339,24 +342,55 @@ Leaderboard make_leaderboard(std::vector<RecordFile> records, bool with_publishe
   return board;
 }
 
+namespace {
+
+/// A derived page need not be written again: a rebuild of a large site touches only what changed.
+void write_if_changed(const fs::path& path, const std::string& text) {
+  std::error_code ignored;
+  if (fs::file_size(path, ignored) == text.size() && !ignored && core::read_file(path) == text) return;
+  core::write_file_atomic(path, text);
+}
+
+/// Removes copies of records that are no longer on the board.
+void remove_stale(const fs::path& folder, const std::set<std::string>& ids) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string stem = entry.path().stem().string();
+    if (is_id(stem) && !ids.count(stem)) fs::remove(entry.path());
+  }
+}
+
+bool is_inside(const fs::path& path, const fs::path& folder) {
+  const fs::path relative = fs::weakly_canonical(path).lexically_relative(fs::weakly_canonical(folder));
+  return !relative.empty() && *relative.begin() != "..";
+}
+
+}  // namespace
+
 fs::path build_leaderboard(const fs::path& folder, const fs::path& site, const LeaderboardOptions& options) {
-  const Leaderboard board = make_leaderboard(find_records(folder), options.published);
-  if (board.records.empty())
+  std::vector<RecordFile> found = find_records(folder);
+  std::erase_if(found, [&](const RecordFile& file) { return is_inside(file.path, site); });
+  if (found.empty())
     throw data_error("no records under " + folder.string(), "run folders with record.json",
                      "`windtunnel run` makes one");
+  const Leaderboard board = make_leaderboard(std::move(found), options.published);
   core::make_folder(site / "records");
   core::make_folder(site / "reports");
+  std::set<std::string> ids, reported;
   for (const auto& file : board.records) {
     const std::string id = file.record.at("record_id");
-    core::write_file_atomic(site / "records" / (id + ".json"), core::canonical(file.record) + "\n");
-    if (file.has_report)
-      core::write_file_atomic(site / "reports" / (id + ".html"),
-                              core::read_file(file.path.parent_path() / "report.html"));
+    ids.insert(id);
+    write_if_changed(site / "records" / (id + ".json"), core::canonical(file.record) + "\n");
+    if (!file.has_report) continue;
+    reported.insert(id);
+    write_if_changed(site / "reports" / (id + ".html"),
+                     core::read_file(file.path.parent_path() / "report.html"));
   }
-  core::write_file_atomic(site / "leaderboard.csv", leaderboard_csv(board));
-  core::write_file_atomic(site / "leaderboard.json", leaderboard_json(board).dump(1) + "\n");
-  core::write_file_atomic(site / "leaderboard.md", leaderboard_markdown(board));
-  core::write_file_atomic(site / "index.html", leaderboard_page(board, options.title));
+  remove_stale(site / "records", ids);
+  remove_stale(site / "reports", reported);
+  write_if_changed(site / "leaderboard.csv", leaderboard_csv(board));
+  write_if_changed(site / "leaderboard.json", leaderboard_json(board).dump(1) + "\n");
+  write_if_changed(site / "leaderboard.md", leaderboard_markdown(board));
+  write_if_changed(site / "index.html", leaderboard_page(board, options.title));
   return site / "index.html";
 }
 

@@ -174,8 +174,7 @@ std::string run_table(const Leaderboard& board, const View& view) {
                      header("Model", "", false, "", true) + header("Params", "", false) +
                      metric_columns(view, columns, true) + header("Skill", info.label, true) +
                      header("Seeds", "", true) + header("Training", "time", false) +
-                     "<th scope=\"col\" class=\"l\">Record</th><th scope=\"col\" "
-                     "class=\"l\">Repeat</th></tr></thead><tbody>\n";
+                     "<th scope=\"col\" class=\"l\">Record</th></tr></thead><tbody>\n";
   for (size_t r = 0; r < view.rows.size(); ++r) {
     const Row& row = view.rows[r];
     int64_t rank = 0;

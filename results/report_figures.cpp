@@ -18,7 +18,7 @@ using core::Image;
 
 constexpr const char* kFieldMap = "viridis";
 constexpr const char* kErrorMap = "balance";
-constexpr int kStills = 5, kGap = 4, kDelayMs = 130;
+constexpr int kStills = 5, kGap = 2, kDelayMs = 130;
 constexpr size_t kMaxFields = 4;  // combustion-like scenarios have 16; the page stays small
 
 /// One channel of a sample with the colour limits of its pictures.

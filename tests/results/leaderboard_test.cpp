@@ -373,6 +373,24 @@ TEST(LeaderboardSite, FiveHundredRecordsFromDisk) {
   EXPECT_EQ(find_records(folder.path / "site").size(), 495u);  // the copies are records as well
 }
 
+TEST(LeaderboardSite, RebuildInsideTheFolderOfRunsIsStable) {
+  const TemporaryFolder folder;
+  fixtures::make_run(folder.path / "z-run", {});
+  core::write_file_atomic(folder.path / "z-run/report.html", "<p>report</p>");
+  const auto page = build_leaderboard(folder.path, folder.path / "a-site");
+  const std::string first = core::read_file(page);
+  EXPECT_EQ(core::read_file(build_leaderboard(folder.path, folder.path / "a-site")), first);
+  EXPECT_NE(first.find("reports/"), std::string::npos);
+  // A record that went leaves the site too.
+  const core::Json old = core::read_json((folder.path / "z-run/record.json").string());
+  std::filesystem::remove_all(folder.path / "z-run");
+  fixtures::make_run(folder.path / "other", {.seed = 5});
+  build_leaderboard(folder.path, folder.path / "a-site");
+  EXPECT_FALSE(std::filesystem::exists(folder.path / "a-site/records" /
+                                       (old["record_id"].get<std::string>() + ".json")));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path / "a-site/reports"));
+}
+
 TEST(LeaderboardSite, EmptyFolderIsAnError) {
   const TemporaryFolder folder;
   EXPECT_THROW(build_leaderboard(folder.path, folder.path / "site"), Error);

@@ -97,7 +97,8 @@ TEST(Charts, GapsEmptyAndLogarithmic) {
   EXPECT_EQ(count(chart, "<circle"), 3u);
   EXPECT_NE(line_chart({"t", "x", "y"}, {}).find("nothing to draw"), std::string::npos);
   EXPECT_EQ(line_chart({"t", "x", "y"}, {{"a", {{1, 5}, {2, 5}}}}).find("nan"), std::string::npos);
-  const std::string bars = bar_chart("t", {"s"}, {{"m", {{-3.5, 0.1, "-3.5"}}}, {"k", {{std::nullopt, 0, ""}}}});
+  const std::string bars =
+      bar_chart("t", {"s"}, {{"m", {{-3.5, 0.1, "-3.5"}}}, {"k", {{std::nullopt, 0, ""}}}});
   EXPECT_EQ(count(bars, "<rect"), 1u);
   EXPECT_EQ(count(bars, "whisker"), 1u);
 }
