@@ -1,10 +1,10 @@
 #include "datasets/lab/measurement.h"
 
-#include <algorithm>
 #include <functional>
 
 #include "core/error.h"
 #include "core/text.h"
+#include "datasets/lab/piv/piv.h"
 #include "datasets/lab/turbulence.h"
 
 namespace windtunnel::datasets::lab {
@@ -82,16 +82,22 @@ class Model : public Measurement {
       }
   }
 
+  /// Keeps the first count + 1 values sorted.
+  static void insert(float* values, int count, float value) {
+    int at = count;
+    for (; at > 0 && values[at - 1] > value; --at) values[at] = values[at - 1];
+    values[at] = value;
+  }
+
   static float median(const std::vector<float>& field, int height, int width, int k) {
-    float values[9];
+    float values[8];
     int count = 0;
     for (int i = -1; i <= 1; ++i)
       for (int j = -1; j <= 1; ++j) {
         const int r = k / width + i, c = k % width + j;
         if ((i || j) && r >= 0 && c >= 0 && r < height && c < width)
-          values[count++] = field[static_cast<size_t>(r) * width + c];
+          insert(values, count++, field[static_cast<size_t>(r) * width + c]);
       }
-    std::sort(values, values + count);
     return count % 2 ? values[count / 2] : 0.5f * (values[count / 2 - 1] + values[count / 2]);
   }
 
@@ -103,6 +109,7 @@ const std::vector<std::pair<std::string, Factory>>& factories() {
   static const std::vector<std::pair<std::string, Factory>> list = {
       {"ideal", [] { return std::make_unique<Ideal>(); }},
       {"model", [] { return std::make_unique<Model>(); }},
+      {"piv", [] { return std::make_unique<piv::ParticleImageVelocimetry>(); }},
   };
   return list;
 }
