@@ -1,7 +1,8 @@
 #include "baselines/layers.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/batch_norm.h>
+#include <ATen/ops/addcmul.h>
 #include <ATen/ops/conv3d.h>
 #include <ATen/ops/elu.h>
 #include <ATen/ops/empty.h>
@@ -15,6 +16,7 @@
 #include <ATen/ops/softplus.h>
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/uniform.h>
+#include <ATen/ops/var_mean.h>
 
 #include <cmath>
 #include <functional>
@@ -25,6 +27,8 @@
 
 namespace windtunnel::baselines {
 namespace {
+
+constexpr double kMomentum = 0.1, kBatchEpsilon = 1e-5;
 
 thread_local int shape_only_depth = 0;
 
@@ -132,11 +136,22 @@ BatchStatistics::BatchStatistics(int64_t width) : Affine(width) {
 }
 
 at::Tensor BatchStatistics::normalise(const at::Tensor& x) {
-  if (is_training()) num_batches_tracked.add_(1);
-  return at::batch_norm(x.permute({0, 4, 1, 2, 3}), weight, bias, running_mean, running_var, is_training(), 0.1, 1e-5,
-                        x.is_cuda())
-      .permute({0, 2, 3, 4, 1})
-      .contiguous();
+  const at::Tensor rows = x.reshape({-1, x.size(-1)});
+  if (!is_training()) {
+    const at::Tensor scale = weight / (running_var + kBatchEpsilon).sqrt();
+    return at::addcmul(bias - running_mean * scale, rows, scale).view(x.sizes());
+  }
+  // The library's kernel for channels in the last axis sums thousands of rows in one float; its errors reach 1e-6.
+  const auto [variance, mean] = at::var_mean(rows, at::IntArrayRef{0}, /*unbiased=*/false);
+  {
+    at::NoGradGuard guard;
+    const auto count = static_cast<double>(rows.size(0));
+    num_batches_tracked.add_(1);
+    running_mean.mul_(1 - kMomentum).add_(mean, kMomentum);
+    running_var.mul_(1 - kMomentum).add_(variance, kMomentum * count / (count - 1));
+  }
+  const at::Tensor scale = weight / (variance + kBatchEpsilon).sqrt();
+  return at::addcmul(bias, rows - mean, scale).view(x.sizes());
 }
 
 }  // namespace windtunnel::baselines
