@@ -10,6 +10,8 @@
 
 #include <cmath>
 
+#include "baselines/unet/fast.h"
+
 namespace windtunnel::baselines::unet {
 
 namespace {
@@ -54,12 +56,15 @@ at::Tensor attend_over_frames(const at::Tensor& qkv, const Positions& positions)
       .reshape({-1, frames, places, kInner});
 }
 
-TemporalAttention::TemporalAttention(int64_t channels, const std::shared_ptr<Rotary>& rotary) {
+TemporalAttention::TemporalAttention(int64_t channels, const std::shared_ptr<Rotary>& rotary, bool fast)
+    : fast_(fast) {
   const TokenAttention parts(*this, channels, rotary);
   to_qkv_ = parts.to_qkv, to_out_ = parts.to_out, norm_ = parts.norm;
 }
 
 at::Tensor TemporalAttention::forward(const at::Tensor& x, const Positions& positions) const {
+  if (fast_ && fast::serves(x))
+    return fast::temporal_attention(x, norm_->gamma.flatten(), to_qkv_->weight, to_out_->weight, positions);
   const at::Tensor qkv = linear(norm_->forward(x), *to_qkv_).flatten(2, 3);
   return linear_plus(x, attend_over_frames(qkv, positions), *to_out_);
 }
@@ -78,7 +83,7 @@ at::Tensor SpatialAttention::forward(const at::Tensor& x) const {
   return linear_plus(x, mixed.transpose(1, 2).reshape({-1, kInner}), *to_out_);
 }
 
-LinearAttention::LinearAttention(int64_t channels) {
+LinearAttention::LinearAttention(int64_t channels, bool fast) : fast_(fast) {
   auto attention = std::make_shared<Children>();
   to_qkv_ =
       attention->add("to_qkv", std::make_shared<Weights>(at::IntArrayRef{3 * kInner, channels, 1, 1}, 0));
@@ -94,6 +99,9 @@ LinearAttention::LinearAttention(int64_t channels) {
 // the small matrix ctx instead of on every position. Costs N*C*512 multiplications per frame instead of
 // N*(C*512 + 128*64).
 at::Tensor LinearAttention::forward(const at::Tensor& x) const {
+  if (fast_ && fast::serves(x))
+    return fast::linear_attention(x, norm_->gamma.flatten(), to_qkv_->weight.flatten(1),
+                                  to_out_->weight.flatten(1), to_out_->bias);
   const int64_t channels = x.size(-1), places = x.size(2) * x.size(3);
   const at::Tensor y = norm_->forward(x).view({-1, places, channels});  // (B*F,N,C)
   const at::Tensor weight = to_qkv_->weight.flatten(1);

@@ -13,10 +13,11 @@ namespace windtunnel::baselines::unet {
 /// softmax over j.
 class TemporalAttention : public torch::nn::Module {
  public:
-  TemporalAttention(int64_t channels, const std::shared_ptr<Rotary>& rotary);
+  TemporalAttention(int64_t channels, const std::shared_ptr<Rotary>& rotary, bool fast);
   at::Tensor forward(const at::Tensor& x, const Positions& positions) const;
 
  private:
+  bool fast_;
   std::shared_ptr<Weights> to_qkv_, to_out_;
   std::shared_ptr<ChannelNorm> norm_;
 };
@@ -36,10 +37,11 @@ class SpatialAttention : public torch::nn::Module {
 /// over n, ctx[d,e] = sum_n k[d,n] v[e,n], out[e,n] = sum_d ctx[d,e] q[d,n].
 class LinearAttention : public torch::nn::Module {
  public:
-  explicit LinearAttention(int64_t channels);
+  LinearAttention(int64_t channels, bool fast);
   at::Tensor forward(const at::Tensor& x) const;
 
  private:
+  bool fast_;
   std::shared_ptr<Weights> to_qkv_, to_out_;
   std::shared_ptr<ChannelNorm> norm_;
 };

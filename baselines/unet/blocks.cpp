@@ -4,6 +4,8 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/silu.h>
 
+#include "baselines/unet/fast.h"
+
 namespace windtunnel::baselines::unet {
 
 at::Tensor group_norm_silu(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
@@ -19,13 +21,14 @@ at::Tensor group_norm_silu(const at::Tensor& x, const at::Tensor& weight, const 
   return at::silu(y).permute({0, 2, 3, 4, 1}).contiguous();
 }
 
-Block::Block(int64_t in, int64_t out) {
+Block::Block(int64_t in, int64_t out, bool fast) : fast_(fast) {
   proj_ = register_module("proj", std::make_shared<Weights>(at::IntArrayRef{out, in, 3, 3, 3}, out));
   norm_ = register_module("norm", std::make_shared<Affine>(out));
 }
 
 // Norm, scale and shift are one affine map: n*w+b -> n*(w*(scale+1)) + (b*(scale+1)+shift).
-at::Tensor Block::forward(const at::Tensor& x, const at::Tensor& modulation) const {
+at::Tensor Block::forward(const at::Tensor& x, const at::Tensor& modulation,
+                          const at::Tensor& residual) const {
   at::Tensor weight = norm_->weight.unsqueeze(0), bias = norm_->bias.unsqueeze(0);
   if (modulation.defined()) {
     const auto parts = modulation.chunk(2, 1);
@@ -33,16 +36,19 @@ at::Tensor Block::forward(const at::Tensor& x, const at::Tensor& modulation) con
     weight = weight * gain;
     bias = bias * gain + parts[1];
   }
-  return group_norm_silu(convolve(x, *proj_, {1, 1, 1}, {1, 1, 1}), weight, bias);
+  const at::Tensor h = convolve(x, *proj_, {1, 1, 1}, {1, 1, 1});
+  if (fast_ && fast::serves(h)) return fast::group_norm_silu(h, weight, bias, residual);
+  const at::Tensor y = group_norm_silu(h, weight, bias);
+  return residual.defined() ? y + residual : y;
 }
 
-ResBlock::ResBlock(int64_t in, int64_t out, int64_t time_size) {
+ResBlock::ResBlock(int64_t in, int64_t out, int64_t time_size, bool fast) {
   if (time_size > 0) {
     auto mlp = register_module("mlp", std::make_shared<Children>());
     mlp_ = mlp->add("1", std::make_shared<Weights>(at::IntArrayRef{2 * out, time_size}, 2 * out));
   }
-  block1_ = register_module("block1", std::make_shared<Block>(in, out));
-  block2_ = register_module("block2", std::make_shared<Block>(out, out));
+  block1_ = register_module("block1", std::make_shared<Block>(in, out, fast));
+  block2_ = register_module("block2", std::make_shared<Block>(out, out, fast));
   if (in != out)
     res_conv_ =
         register_module("res_conv", std::make_shared<Weights>(at::IntArrayRef{out, in, 1, 1, 1}, out));
@@ -50,8 +56,8 @@ ResBlock::ResBlock(int64_t in, int64_t out, int64_t time_size) {
 
 at::Tensor ResBlock::forward(const at::Tensor& x, const at::Tensor& time) const {
   const at::Tensor modulation = mlp_ ? linear(time, *mlp_) : at::Tensor();
-  const at::Tensor h = block2_->forward(block1_->forward(x, modulation), {});
-  return res_conv_ ? linear_plus(h, x, *res_conv_) : h + x;
+  const at::Tensor shortcut = res_conv_ ? linear(x, *res_conv_) : x;
+  return block2_->forward(block1_->forward(x, modulation, {}), {}, shortcut);
 }
 
 }  // namespace windtunnel::baselines::unet

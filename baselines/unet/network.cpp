@@ -41,7 +41,7 @@ void Network::check(const NetworkShape& shape) {
 
 Network::Network(torch::nn::Module& root, const NetworkShape& shape, const std::string& kernels,
                  std::string prefix)
-    : shape_(shape), prefix_(std::move(prefix)) {
+    : shape_(shape), prefix_(std::move(prefix)), fast_(kernels != "reference") {
   check(shape);
   const int64_t d = shape.dim, time_size = 4 * d;
   widths_ = {d};
@@ -55,7 +55,7 @@ Network::Network(torch::nn::Module& root, const NetworkShape& shape, const std::
   init_conv_ = root.register_module(
       "init_conv", std::make_shared<Weights>(at::IntArrayRef{d, shape.in_channels, 7, 7, 7}, d));
   init_attention_ =
-      root.register_module("init_temporal_attn", std::make_shared<TemporalAttention>(d, rotary_));
+      root.register_module("init_temporal_attn", std::make_shared<TemporalAttention>(d, rotary_, fast_));
   auto time_mlp = root.register_module("time_mlp", std::make_shared<Children>());
   time1_ = time_mlp->add("1", std::make_shared<Weights>(at::IntArrayRef{time_size, d}, time_size));
   time3_ = time_mlp->add("3", std::make_shared<Weights>(at::IntArrayRef{time_size, time_size}, time_size));
@@ -65,16 +65,16 @@ Network::Network(torch::nn::Module& root, const NetworkShape& shape, const std::
   for (size_t i = 0; i < levels; ++i)
     down_.push_back(make_stage(*downs, "downs", i, widths_[i], widths_[i + 1], i + 1 < levels));
   const int64_t deepest = widths_.back();
-  mid1_ = root.register_module("mid_block1", std::make_shared<ResBlock>(deepest, deepest, time_size));
+  mid1_ = root.register_module("mid_block1", std::make_shared<ResBlock>(deepest, deepest, time_size, fast_));
   mid_spatial_ = root.register_module("mid_spatial_attn", std::make_shared<SpatialAttention>(deepest));
   mid_temporal_ =
-      root.register_module("mid_temporal_attn", std::make_shared<TemporalAttention>(deepest, rotary_));
-  mid2_ = root.register_module("mid_block2", std::make_shared<ResBlock>(deepest, deepest, time_size));
+      root.register_module("mid_temporal_attn", std::make_shared<TemporalAttention>(deepest, rotary_, fast_));
+  mid2_ = root.register_module("mid_block2", std::make_shared<ResBlock>(deepest, deepest, time_size, fast_));
   for (size_t j = 0; j < levels; ++j)
     up_.push_back(
         make_stage(*ups, "ups", j, 2 * widths_[levels - j], widths_[levels - 1 - j], j + 1 < levels));
   auto final_conv = root.register_module("final_conv", std::make_shared<Children>());
-  final_block_ = final_conv->add("0", std::make_shared<ResBlock>(2 * d, d, 0));
+  final_block_ = final_conv->add("0", std::make_shared<ResBlock>(2 * d, d, 0, fast_));
   final_conv_ = final_conv->add(
       "1", std::make_shared<Weights>(at::IntArrayRef{shape.out_channels, d, 1, 1, 1}, shape.out_channels));
 }
@@ -85,10 +85,10 @@ Network::Stage Network::make_stage(Children& list, const std::string& name, size
   const int64_t time_size = 4 * shape_.dim;
   Stage stage;
   stage.name = name + "." + std::to_string(index);
-  stage.block1 = node->add("0", std::make_shared<ResBlock>(in, out, time_size));
-  stage.block2 = node->add("1", std::make_shared<ResBlock>(out, out, time_size));
-  stage.spatial = node->add("2", std::make_shared<LinearAttention>(out));
-  stage.temporal = node->add("3", std::make_shared<TemporalAttention>(out, rotary_));
+  stage.block1 = node->add("0", std::make_shared<ResBlock>(in, out, time_size, fast_));
+  stage.block2 = node->add("1", std::make_shared<ResBlock>(out, out, time_size, fast_));
+  stage.spatial = node->add("2", std::make_shared<LinearAttention>(out, fast_));
+  stage.temporal = node->add("3", std::make_shared<TemporalAttention>(out, rotary_, fast_));
   if (resample)
     stage.resample = node->add("4", std::make_shared<Weights>(at::IntArrayRef{out, out, 1, 4, 4}, out));
   return stage;

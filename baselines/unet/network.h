@@ -53,6 +53,7 @@ class Network {
 
   NetworkShape shape_;
   std::string prefix_;
+  bool fast_;
   std::vector<int64_t> widths_;  ///< d, d*m_1, ...
   std::shared_ptr<PositionBias> position_bias_;
   std::shared_ptr<Rotary> rotary_;

@@ -38,13 +38,14 @@ unet::NetworkShape network_shape(const ModelContext& context, const UnetOptions&
 void UnetOptions::describe(core::OptionVisitor& v) {
   v("dim", dim, "base width, a multiple of 8; 0: the height of the grid, as published", core::kNotNegative);
   v("dim_mults", dim_mults, "width of each level as a multiple of dim; space halves between levels");
+  v.choice("kernels", kernels, {"auto", "fast", "reference"}, "implementation of the layers");
 }
 
 Unet::Unet(const ModelContext& context, const Options& options)
     : input_(context.input),
       repeats_(std::max<int64_t>(1, context.output.frames / context.input.frames)),
       out_frames_(context.output.frames),
-      network_(*this, network_shape(context, options)) {}
+      network_(*this, network_shape(context, options), options.kernels) {}
 
 at::Tensor Unet::forward(const at::Tensor& x) {
   check_field(x, input_, "unet");

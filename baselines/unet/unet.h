@@ -11,6 +11,7 @@ namespace windtunnel::baselines {
 struct UnetOptions : core::Options {
   int64_t dim = 0;
   std::vector<int64_t> dim_mults = {1, 2, 4};
+  std::string kernels = "auto";
   void describe(core::OptionVisitor& v) override;
 };
 

@@ -120,6 +120,7 @@ void Wdno::observe(const at::Tensor& x, const at::Tensor& y) {
   const at::NoGradGuard guard;
   const at::Tensor largest = joined(x, y).abs().amax({0, 1, 2, 3}, true);
   largest_ = largest_.defined() ? at::maximum(largest_, largest) : largest;
+  set_rescaler(at::where(largest_ == 0, at::ones_like(largest_), largest_), "training data");
 }
 
 void Wdno::load_state(const StateDict& state, const std::string& origin) {
@@ -186,11 +187,8 @@ at::Tensor Wdno::loss_at(const at::Tensor& x, const at::Tensor& y, const at::Ten
 
 at::Tensor Wdno::loss(const at::Tensor& x, const at::Tensor& y) {
   if (!rescaler_.defined()) {
-    if (!largest_.defined()) {
-      core::log_info("wdno: scale of the wavelet coefficients taken from the first training batch");
-      observe(x, y);
-    }
-    set_rescaler(at::where(largest_ == 0, at::ones_like(largest_), largest_), "training data");
+    core::log_info("wdno: scale of the wavelet coefficients taken from the first training batch");
+    observe(x, y);
   }
   const at::Tensor steps =
       at::randint(0, options_.timesteps, {x.size(0)}, at::TensorOptions().dtype(at::kLong)).to(x.device());

@@ -54,11 +54,13 @@ class Wdno : public Baseline {
   std::vector<std::string> zero_gradient_parameters() const override;
 
   bool wants_observation() const override { return !rescaler_.defined(); }
+  /// Widens the rescaler to the coefficients of this batch.
   void observe(const at::Tensor& x, const at::Tensor& y) override;
 
   /// (1,1,1,1,Cw), without the factor 1.4; it becomes part of the state.
   void set_rescaler(const at::Tensor& values, const std::string& origin);
   const at::Tensor& rescaler() const { return rescaler_; }
+  const at::Tensor& scale() const;  ///< 1.4 * rescaler; model error without a rescaler
 
   struct Noisy {
     at::Tensor input, target;  ///< s_t with the condition imposed; z'
@@ -82,7 +84,6 @@ class Wdno : public Baseline {
   at::Tensor joined(const at::Tensor& x, const at::Tensor& y) const;
   at::Tensor padded(const at::Tensor& coefficients) const;
   void clear_padding(at::Tensor& state) const;
-  const at::Tensor& scale() const;  ///< model error without a rescaler
 
   WdnoOptions options_;
   SampleShape input_, output_;

@@ -12,8 +12,9 @@
 #include "baselines/adam.h"
 #include "baselines/layers.h"
 #include "baselines/presets.h"
+#include "baselines/unet/fast.h"
 #include "core/error.h"
-#include "tests/baselines/golden_tensors.h"
+#include "tests/baselines/published_case.h"
 
 namespace windtunnel::baselines {
 namespace {
@@ -25,8 +26,9 @@ SampleShape sample_shape(const Json& batch) {
           batch.at(4).get<int64_t>()};
 }
 
-UnetOptions options_of(int64_t dim, std::vector<int64_t> dim_mults) {
+UnetOptions options_of(int64_t dim, std::vector<int64_t> dim_mults, const std::string& kernels = "auto") {
   UnetOptions options;
+  options.kernels = kernels;
   options.dim = dim;
   options.dim_mults = std::move(dim_mults);
   return options;
@@ -40,28 +42,38 @@ std::map<std::string, at::Tensor> by_name(const Unet& model) {
   return parameters;
 }
 
+/// max |a - b| / max |b|.
+double relative_difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>() / b.abs().max().item<double>();
+}
+
 struct Case {
-  explicit Case(const std::string& name)
-      : json(core::read_json((golden_folder("unet") / (name + ".json")).string())),
-        tensors(golden_folder("unet") / (name + ".safetensors")),
-        weights(read_published(golden_folder("unet") / (name + ".pth"))) {
+  Case(const std::string& name, const std::string& kernels)
+      : json(core::read_json((published_folder("unet") / (name + ".json")).string())),
+        tensors(published_folder("unet") / (name + ".safetensors")),
+        weights(load_weights(published_folder("unet") / (name + ".pth")).state) {
     const Json& config = json.at("config");
     model = std::make_shared<Unet>(
         context_of(sample_shape(json.at("input_shape")), sample_shape(json.at("target_shape"))),
-        options_of(config.at("dim").get<int64_t>(), config.at("dim_mults").get<std::vector<int64_t>>()));
+        options_of(config.at("dim").get<int64_t>(), config.at("dim_mults").get<std::vector<int64_t>>(),
+                   kernels));
     model->load_state(weights, name);
   }
   Json json;
-  GoldenTensors tensors;
+  PublishedTensors tensors;
   StateDict weights;
   std::shared_ptr<Unet> model;
 };
 
-class UnetGolden : public testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(Cases, UnetGolden, testing::Values("unet_p1", "unet_p3"));
+class UnetGolden : public testing::TestWithParam<std::tuple<const char*, const char*>> {
+ protected:
+  const Case golden{std::get<0>(GetParam()), std::get<1>(GetParam())};
+};
+INSTANTIATE_TEST_SUITE_P(Cases, UnetGolden,
+                         testing::Combine(testing::Values("unet_p1", "unet_p3"),
+                                          testing::Values("fast", "reference")));
 
 TEST_P(UnetGolden, StateIsThePublishedOne) {
-  const Case golden(GetParam());
   const StateDict state = golden.model->state();
   ASSERT_EQ(state.size(), golden.weights.size());
   for (size_t i = 0; i < state.size(); ++i) {
@@ -72,7 +84,6 @@ TEST_P(UnetGolden, StateIsThePublishedOne) {
 }
 
 TEST_P(UnetGolden, ForwardLossAndGradients) {
-  const Case golden(GetParam());
   const at::Tensor x = golden.tensors.at("input"), y = golden.tensors.at("target");
   EXPECT_LE(relative_difference(golden.model->forward(x).detach(), golden.tensors.at("output")), 2e-5);
   const at::Tensor loss = golden.model->loss(x, y);
@@ -93,7 +104,7 @@ TEST_P(UnetGolden, ForwardLossAndGradients) {
       continue;
     }
     const double reference = norm.at("ref").get<double>();
-    EXPECT_NEAR(norm_of(gradient), reference, 1e-4 * reference + 1e-6 * largest) << name;
+    EXPECT_NEAR(l2_norm(gradient), reference, 1e-4 * reference + 1e-6 * largest) << name;
   }
   for (const auto& name : golden.json.at("full_gradient_parameters")) {
     const std::string key = name.get<std::string>();
@@ -103,7 +114,6 @@ TEST_P(UnetGolden, ForwardLossAndGradients) {
 }
 
 TEST_P(UnetGolden, ThreeAdamSteps) {
-  const Case golden(GetParam());
   const Json& adam3 = golden.json.at("adam3");
   Adam adam(golden.model->trainable_parameters(), {adam3.at("lr").get<double>()});
   golden.model->train();
@@ -122,12 +132,12 @@ TEST_P(UnetGolden, ThreeAdamSteps) {
   for (const auto& [name, norm] : adam3.at("param_l2").items()) {
     if (skipped.count(name)) continue;
     const double reference = norm.at("ref").get<double>();
-    EXPECT_NEAR(norm_of(parameters.at(name).detach()), reference, 1e-4 * reference) << name;
+    EXPECT_NEAR(l2_norm(parameters.at(name).detach()), reference, 1e-4 * reference) << name;
   }
 }
 
 TEST(Unet, ConstructionDrawsInThePublishedOrder) {
-  const Json golden = core::read_json((golden_folder("unet") / "init_fingerprints.json").string());
+  const Json golden = core::read_json((published_folder("unet") / "init_fingerprints.json").string());
   const Json& config = golden.at("config");
   const auto number = [&](const char* key) { return config.at(key).get<int64_t>(); };
   torch::manual_seed(golden.at("seed").get<uint64_t>());
@@ -146,7 +156,7 @@ TEST(Unet, ConstructionDrawsInThePublishedOrder) {
       EXPECT_EQ(flat[static_cast<int64_t>(i)].item<double>(), expected.at("first").at(i).get<double>())
           << name;
     EXPECT_EQ(flat[-1].item<double>(), expected.at("last").get<double>()) << name;
-    EXPECT_NEAR(norm_of(flat), expected.at("l2").get<double>(), 1e-9 * expected.at("l2").get<double>())
+    EXPECT_NEAR(l2_norm(flat), expected.at("l2").get<double>(), 1e-9 * expected.at("l2").get<double>())
         << name;
   }
 }
@@ -238,6 +248,91 @@ TEST(UnetPosition, BucketsAreLogarithmicBeyondEight) {
       EXPECT_EQ(unet::position_bucket(-delta), bucket + 16) << -delta;
     }
   }
+}
+
+/// Output and gradients of one layer for a fixed random gradient of the output.
+std::vector<at::Tensor> with_gradients(
+    const std::vector<at::Tensor>& leaves,
+    const std::function<at::Tensor(const std::vector<at::Tensor>&)>& layer) {
+  std::vector<at::Tensor> inputs;
+  for (const auto& leaf : leaves) inputs.push_back(leaf.detach().clone().set_requires_grad(true));
+  const at::Tensor y = layer(inputs);
+  torch::manual_seed(9);
+  (y * at::randn(y.sizes()).to(y.scalar_type())).sum().backward();
+  std::vector<at::Tensor> results = {y.detach()};
+  for (const auto& input : inputs) results.push_back(input.grad());
+  return results;
+}
+
+void expect_equal(const std::vector<at::Tensor>& fast, const std::vector<at::Tensor>& reference) {
+  ASSERT_EQ(fast.size(), reference.size());
+  for (size_t i = 0; i < fast.size(); ++i) {
+    ASSERT_EQ(fast[i].sizes(), reference[i].sizes()) << i;
+    EXPECT_LE(relative_difference(fast[i], reference[i]), 2e-5) << i;
+  }
+}
+
+struct Field {
+  int64_t batch, frames, height, width, channels;
+  at::Tensor draw(double mean = 0) const {
+    return at::randn({batch, frames, height, width, channels}) * 2 + mean;
+  }
+};
+
+// Sizes that fill neither vectors nor tiles: 5 and 20 frames, 3 x 5 and 17 x 19 places.
+class UnetKernels : public testing::TestWithParam<Field> {};
+INSTANTIATE_TEST_SUITE_P(Sizes, UnetKernels,
+                         testing::Values(Field{2, 5, 3, 5, 8}, Field{1, 20, 17, 19, 24},
+                                         Field{2, 8, 4, 4, 64}));
+
+// The reference runs in double: in single precision it loses digits when the mean is large, the fast form
+// does not.
+TEST_P(UnetKernels, GroupNormSilu) {
+  const Field field = GetParam();
+  torch::manual_seed(1);
+  for (const int64_t rows : {int64_t{1}, field.batch})
+    for (const double mean : {0.0, 30.0}) {
+      const std::vector<at::Tensor> leaves = {field.draw(mean), at::randn({rows, field.channels}),
+                                              at::randn({rows, field.channels}), field.draw()};
+      std::vector<at::Tensor> exact;
+      for (const auto& leaf : leaves) exact.push_back(leaf.to(at::kDouble));
+      expect_equal(
+          with_gradients(leaves,
+                         [](const auto& t) { return unet::fast::group_norm_silu(t[0], t[1], t[2], t[3]); }),
+          with_gradients(exact,
+                         [](const auto& t) { return unet::group_norm_silu(t[0], t[1], t[2]) + t[3]; }));
+    }
+}
+
+TEST_P(UnetKernels, TemporalAttention) {
+  const Field field = GetParam();
+  torch::manual_seed(2);
+  const at::Tensor rotation = std::make_shared<unet::Rotary>()->forward(field.frames);
+  std::vector<std::vector<at::Tensor>> results;
+  for (const bool fast : {true, false}) {
+    torch::manual_seed(3);
+    const auto layer =
+        std::make_shared<unet::TemporalAttention>(field.channels, std::make_shared<unet::Rotary>(), fast);
+    const at::Tensor bias = at::randn({unet::kHeads, field.frames, field.frames});
+    results.push_back(with_gradients({field.draw(), bias}, [&](const auto& t) {
+      return layer->forward(t[0], unet::Positions{rotation, t[1]});
+    }));
+    for (const auto& parameter : layer->parameters())
+      if (parameter.requires_grad()) results.back().push_back(parameter.grad());
+  }
+  expect_equal(results[0], results[1]);
+}
+
+TEST_P(UnetKernels, LinearAttention) {
+  const Field field = GetParam();
+  std::vector<std::vector<at::Tensor>> results;
+  for (const bool fast : {true, false}) {
+    torch::manual_seed(4);
+    const auto layer = std::make_shared<unet::LinearAttention>(field.channels, fast);
+    results.push_back(with_gradients({field.draw()}, [&](const auto& t) { return layer->forward(t[0]); }));
+    for (const auto& parameter : layer->parameters()) results.back().push_back(parameter.grad());
+  }
+  expect_equal(results[0], results[1]);
 }
 
 }  // namespace
