@@ -6,8 +6,8 @@
 Prints one JSON line per way of reading: {"case", "windows_per_second", "bytes_per_second", "cpu_seconds_per_window"}.
   loader_h5py/open_per_sample   the file is opened for every window, as a dataset class without state does
   loader_h5py/kept_open         one handle per file
-With --ratio FILE (output of loader_benchmark --benchmark_format=json) each line also has "ratio": the benchmark's
-BM_Window divided by this.
+With --ratio FILE (output of loader_benchmark --benchmark_format=json) each line also has "ratio": processor seconds per
+window here divided by those of BM_Window, which other work on the machine disturbs least.
 """
 import argparse
 import json
@@ -18,6 +18,7 @@ import time
 import h5py
 import numpy as np
 
+UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 IN_FRAMES, OUT_FRAMES = 20, 20
 MEAN = np.array([0.1, 0.1, 0.0], np.float32)
 DEVIATION = np.array([0.3, 0.3, 1.0], np.float32)
@@ -57,7 +58,7 @@ def main():
     files = sorted((options.folder / "cylinder" / "real").glob("*.h5"))
     ours = None
     if options.ratio:
-        ours = next(b["items_per_second"] for b in json.loads(options.ratio.read_text())["benchmarks"]
+        ours = next(b["cpu_time"] * UNITS[b["time_unit"]] for b in json.loads(options.ratio.read_text())["benchmarks"]
                     if b["name"].startswith("BM_Window"))
 
     def open_per_sample(path, start):
@@ -71,7 +72,7 @@ def main():
         line = {"case": f"loader_h5py/{name}", "windows_per_second": round(windows, 1), "bytes_per_second": round(size),
                 "cpu_seconds_per_window": round(busy, 6)}
         if ours:
-            line["ratio"] = round(ours / windows, 2)
+            line["ratio"] = round(busy / ours, 2)
         print(json.dumps(line), flush=True)
 
 
