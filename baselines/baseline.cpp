@@ -20,13 +20,15 @@ at::Tensor Baseline::loss(const at::Tensor& x, const at::Tensor& y) {
 
 StateDict Baseline::state() const {
   StateDict entries;
-  for (const auto& module : named_modules()) {
-    const std::string prefix = module.key().empty() ? "" : module.key() + ".";
-    for (const auto& item : module.value()->named_parameters(false))
-      entries.emplace_back(prefix + item.key(), to_published(prefix + item.key(), item.value().detach()));
-    for (const auto& item : module.value()->named_buffers(false))
-      entries.emplace_back(prefix + item.key(), to_published(prefix + item.key(), item.value()));
-  }
+  const std::function<void(const torch::nn::Module&, const std::string&)> visit =
+      [&](const torch::nn::Module& module, const std::string& prefix) {
+        for (const auto& item : module.named_parameters(false))
+          entries.emplace_back(prefix + item.key(), to_published(prefix + item.key(), item.value().detach()));
+        for (const auto& item : module.named_buffers(false))
+          entries.emplace_back(prefix + item.key(), to_published(prefix + item.key(), item.value()));
+        for (const auto& child : module.named_children()) visit(*child.value(), prefix + child.key() + ".");
+      };
+  visit(*this, "");
   return entries;
 }
 
@@ -38,13 +40,15 @@ void Baseline::load_state(const StateDict& state, const std::string& origin) {
     known.push_back(name);
     const auto it = given.find(name);
     if (it == given.end())
-      throw model_error(origin + ": entry '" + name + "' is missing", "every parameter and buffer of the model",
+      throw model_error(origin + ": entry '" + name + "' is missing",
+                        "every parameter and buffer of the model",
                         "check the model's options against those it was trained with");
     const auto expected = to_published(name, target).sizes();
     if (it->second.sizes() != expected)
-      throw model_error(origin + ": entry '" + name + "' has shape " + core::to_string(it->second.sizes().vec()),
-                        "shape " + core::to_string(expected.vec()),
-                        "check the model's options and the scenario against those it was trained with");
+      throw model_error(
+          origin + ": entry '" + name + "' has shape " + core::to_string(it->second.sizes().vec()),
+          "shape " + core::to_string(expected.vec()),
+          "check the model's options and the scenario against those it was trained with");
     copies.emplace_back(target, from_published(name, it->second));
     given.erase(it);
   };
@@ -52,8 +56,8 @@ void Baseline::load_state(const StateDict& state, const std::string& origin) {
   for (auto& item : named_parameters()) stage(item.key(), item.value());
   for (auto& item : named_buffers()) stage(item.key(), item.value());
   if (!given.empty())
-    throw model_error(origin + ": unexpected entry '" + given.begin()->first + "'", "only entries of the model",
-                      core::suggestion(given.begin()->first, known));
+    throw model_error(origin + ": unexpected entry '" + given.begin()->first + "'",
+                      "only entries of the model", core::suggestion(given.begin()->first, known));
   for (auto& [target, source] : copies) target.copy_(source);
 }
 
@@ -61,7 +65,8 @@ std::vector<at::Tensor> Baseline::trainable_parameters() const {
   std::vector<at::Tensor> list;
   std::set<const void*> seen;
   for (const auto& parameter : parameters())
-    if (parameter.requires_grad() && seen.insert(parameter.unsafeGetTensorImpl()).second) list.push_back(parameter);
+    if (parameter.requires_grad() && seen.insert(parameter.unsafeGetTensorImpl()).second)
+      list.push_back(parameter);
   return list;
 }
 

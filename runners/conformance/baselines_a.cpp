@@ -5,6 +5,7 @@
 #include <ATen/ops/view_as_real.h>
 
 #include <map>
+#include <set>
 
 #include "baselines/cno/cno.h"
 #include "baselines/deeponet/deeponet.h"
@@ -22,9 +23,10 @@ using baselines::SampleShape;
 const char* const kNetworks[] = {"fno", "unet", "cno", "deeponet"};
 
 /// Keys of golden configurations that the model context stands for.
-const std::vector<std::string> kShapeKeys = {"shape_in", "shape_out", "channels", "out_channels", "in_time",
-                                             "out_time", "in_dim",    "out_dim",  "out_dim_mult", "in_size",
-                                             "T",        "H",         "W",        "input_channels", "output_channels"};
+const std::vector<std::string> kShapeKeys = {
+    "shape_in", "shape_out", "channels", "out_channels",   "in_time",
+    "out_time", "in_dim",    "out_dim",  "out_dim_mult",   "in_size",
+    "T",        "H",         "W",        "input_channels", "output_channels"};
 
 core::Json less_shapes(const core::Json& config) { return without(config, kShapeKeys); }
 
@@ -53,16 +55,19 @@ baselines::ModelContext context_of(const core::Json& config) {
   const auto first = [&](std::initializer_list<const char*> keys) -> int64_t {
     for (const char* key : keys)
       if (config.contains(key)) return config.at(key).get<int64_t>();
-    throw data_error("a golden configuration lacks '" + std::string(*keys.begin()) + "'", "the sizes of the data");
+    throw data_error("a golden configuration lacks '" + std::string(*keys.begin()) + "'",
+                     "the sizes of the data");
   };
   if (config.contains("shape_in")) {
     context.input = sample_shape(config.at("shape_in"));
     context.output = sample_shape(config.at("shape_out"));
   } else {
-    context.input = {first({"T", "in_time"}), first({"H", "dim"}), first({"W"}), first({"in_dim", "channels"})};
+    context.input = {first({"T", "in_time"}), first({"H", "dim"}), first({"W"}),
+                     first({"in_dim", "channels"})};
     context.output = context.input;
-    context.output.frames = config.contains("out_time") ? first({"out_time"})
-                                                        : context.input.frames * config.value("out_dim_mult", int64_t{1});
+    context.output.frames = config.contains("out_time")
+                                ? first({"out_time"})
+                                : context.input.frames * config.value("out_dim_mult", int64_t{1});
     context.output.channels = first({"out_dim", "out_channels"});
   }
   return context;
@@ -144,11 +149,14 @@ void check_size(CaseResult& result, const std::string& key, const core::Json& ex
   }
   const auto model = baselines::make_baseline(baseline, context, options, result.name);
   int64_t real_scalars = 0, trainable = 0, bytes = 0;
-  for (const auto& item : model->named_parameters()) real_scalars += item.value().numel();
+  std::set<const void*> counted;  // shared parameters stand under several names
+  for (const auto& item : model->named_parameters())
+    if (counted.insert(item.value().unsafeGetTensorImpl()).second) real_scalars += item.value().numel();
   const StateDict state = model->state();
   for (const auto& [name, value] : state) bytes += value.nbytes();
   for (const auto& item : model->named_parameters())
-    if (item.value().requires_grad()) trainable += model->to_published(item.key(), item.value().detach()).numel();
+    if (item.value().requires_grad())
+      trainable += model->to_published(item.key(), item.value().detach()).numel();
   result.expect("numel", model->parameter_count() == number("numel"));
   result.expect("real_scalars", real_scalars == number("real_scalars"));
   result.expect("requires_grad", trainable == number("requires_grad"));
