@@ -91,10 +91,12 @@ void Adam::load_state(const StateDict& state, const std::string& origin) {
   const auto find = [&](const std::string& name, at::IntArrayRef shape) {
     const auto it = given.find(name);
     if (it == given.end())
-      throw data_error(origin + ": the optimiser's state lacks '" + name + "'", "the state of a run of this model");
+      throw data_error(origin + ": the optimiser's state lacks '" + name + "'",
+                       "the state of a run of this model");
     if (it->second.sizes() != shape)
       throw data_error(origin + ": '" + name + "' has shape " + core::to_string(it->second.sizes().vec()),
-                       "shape " + core::to_string(shape.vec()), "resume with the options the run was started with");
+                       "shape " + core::to_string(shape.vec()),
+                       "resume with the options the run was started with");
     return it->second;
   };
   const auto count = static_cast<int64_t>(parameters_.size());

@@ -31,8 +31,9 @@ class Adam {
   double learning_rate() const { return settings_.learning_rate; }
   void set_learning_rate(double value) { settings_.learning_rate = value; }
 
-  /// Moments and step counts: "step" (int64, one per parameter), "exp_avg.<i>", "exp_avg_sq.<i>", i in the order of
-  /// the constructor's list. Loading a saved state and going on gives the bits of an uninterrupted run.
+  /// Moments and step counts: "step" (int64, one per parameter), "exp_avg.<i>", "exp_avg_sq.<i>", i in the
+  /// order of the constructor's list. Loading a saved state and going on gives the bits of an uninterrupted
+  /// run.
   StateDict state() const;
   void load_state(const StateDict& state, const std::string& origin);
 

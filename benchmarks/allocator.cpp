@@ -1,5 +1,5 @@
-// Linked into every benchmark: the allocator setting of the program itself (runners/main.cpp), made before main().
-// glibc otherwise maps and unmaps every large block, so that each big tensor is page-faulted anew.
+// Linked into every benchmark: the allocator setting of the program itself (runners/main.cpp), made before
+// main(). glibc otherwise maps and unmaps every large block, so that each big tensor is page-faulted anew.
 // WINDTUNNEL_ALLOCATOR=default leaves the allocator alone.
 #include <malloc.h>
 

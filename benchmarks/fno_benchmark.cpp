@@ -1,5 +1,6 @@
-// FNO: forward pass in evaluation mode and one training update (forward, backward, Adam), per kernel choice, and the
-// spectral convolution alone at two shares of kept modes. Peer: peers/fno_torch.py; `compare.py fno` runs both.
+// FNO: forward pass in evaluation mode and one training update (forward, backward, Adam), per kernel choice,
+// and the spectral convolution alone at two shares of kept modes. Peer: peers/fno_torch.py; `compare.py fno`
+// runs both.
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/randn.h>
@@ -32,7 +33,8 @@ const std::map<std::string, Case> kCases = {
     {"cylinder", {1, {20, 64, 128, 3}, Json::object()}},
     {"cylinder_b4", {4, {20, 64, 128, 3}, Json::object()}},
     {"combustion", {1, {20, 64, 64, 16}, {{"modes2", 16}}}},
-    {"tiny", {8, {10, 32, 64, 3}, {{"modes1", 3}, {"modes2", 6}, {"modes3", 8}, {"n_layers", 2}, {"width", 12}}}}};
+    {"tiny",
+     {8, {10, 32, 64, 3}, {{"modes1", 3}, {"modes2", 6}, {"modes3", 8}, {"n_layers", 2}, {"width", 12}}}}};
 
 void report_memory(benchmark::State& state) {
   rusage usage{};
@@ -46,7 +48,8 @@ void model_case(benchmark::State& state, const Case& chosen, const std::string& 
   options["kernels"] = kernels;
   const auto model = baselines::make_baseline("fno", {chosen.shape, chosen.shape}, options);
   const auto& s = chosen.shape;
-  const at::Tensor x = at::randn({chosen.batch, s.frames, s.height, s.width, s.channels}), y = at::randn_like(x);
+  const at::Tensor x = at::randn({chosen.batch, s.frames, s.height, s.width, s.channels}),
+                   y = at::randn_like(x);
   model->train(update);
   if (update) {
     baselines::Adam adam(model->trainable_parameters(), {1e-4});
@@ -62,7 +65,8 @@ void model_case(benchmark::State& state, const Case& chosen, const std::string& 
   report_memory(state);
 }
 
-/// Transform, mode mixing and inverse of (B,N1,N2,N3,C), by truncated matrices or by FFT: when does which win?
+/// Transform, mode mixing and inverse of (B,N1,N2,N3,C), by truncated matrices or by FFT: when does which
+/// win?
 void spectral_case(benchmark::State& state, const std::array<int64_t, 3>& modes, bool fast) {
   constexpr int64_t kBatch = 2, kChannels = 16;
   const fno::GridSizes sizes{{26, 70, 134}, {20, 64, 128}, modes};
@@ -82,7 +86,8 @@ void spectral_case(benchmark::State& state, const std::array<int64_t, 3>& modes,
     const at::Tensor spectrum = dft.planes_buffer(kBatch, 26, kChannels), out = at::zeros_like(v);
     slabs.run(26, nothing, [&](const fno::Slab& slab, int) { dft.analyse(slab.of(v), slab.of(spectrum)); });
     const at::Tensor mixed = dft.from_modes(fno::mix_modes(dft.to_modes(spectrum), weights));
-    slabs.run(26, nothing, [&](const fno::Slab& slab, int) { dft.synthesise_add(slab.of(mixed), bias, slab.of(out)); });
+    slabs.run(26, nothing,
+              [&](const fno::Slab& slab, int) { dft.synthesise_add(slab.of(mixed), bias, slab.of(out)); });
     benchmark::DoNotOptimize(out);
   }
 }
@@ -98,7 +103,9 @@ const int registered = [] {
       for (const std::string kernels : {"fast", "reference"}) {
         const std::string label = std::string("fno/") + (update ? "update/" : "forward/") + name +
                                   (kernels == "fast" ? "" : "/" + kernels);
-        add(label, [&chosen, kernels, update](benchmark::State& state) { model_case(state, chosen, kernels, update); });
+        add(label, [&chosen, kernels, update](benchmark::State& state) {
+          model_case(state, chosen, kernels, update);
+        });
       }
   const std::map<std::string, std::array<int64_t, 3>> shares = {
       {"published", {4, 12, 16}}, {"half", {7, 18, 34}}, {"whole", {13, 35, 68}}};

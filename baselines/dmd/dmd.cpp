@@ -27,7 +27,8 @@ constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 
 DmdFit dmd_fit(const at::Tensor& snapshots, int64_t rank, int64_t n_modes) {
   if (snapshots.dim() != 2 || snapshots.size(0) < 2)
-    throw model_error("dmd: snapshots of shape " + core::to_string(snapshots.sizes().vec()), "(T,n) with T >= 2");
+    throw model_error("dmd: snapshots of shape " + core::to_string(snapshots.sizes().vec()),
+                      "(T,n) with T >= 2");
   const at::Tensor a = snapshots.to(at::kDouble).t();  // (n,T)
   if (!at::isfinite(a).all().item<bool>())
     throw data_error("dmd: the input frames hold NaN or infinite values", "finite values",
@@ -111,8 +112,9 @@ at::Tensor Dmd::forward(const at::Tensor& x) {
   return at::stack(predictions).to(x.options());
 }
 
-WINDTUNNEL_REGISTER_BASELINE(Dmd, "dmd", false, "dynamic mode decomposition of each sample's input frames",
-                             "Schmid, Dynamic mode decomposition of numerical and experimental data, J. Fluid Mech. "
-                             "2010");
+WINDTUNNEL_REGISTER_BASELINE(
+    Dmd, "dmd", false, "dynamic mode decomposition of each sample's input frames",
+    "Schmid, Dynamic mode decomposition of numerical and experimental data, J. Fluid Mech. "
+    "2010");
 
 }  // namespace windtunnel::baselines

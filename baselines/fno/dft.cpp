@@ -45,8 +45,8 @@ at::Tensor line_forward(int64_t n, int64_t m) {
   return matrix;
 }
 
-/// (out, 2 m3): half spectrum to real lines. Bins 0 and n/2 count once and their imaginary parts are ignored, the
-/// others stand for their conjugates too.
+/// (out, 2 m3): half spectrum to real lines. Bins 0 and n/2 count once and their imaginary parts are ignored,
+/// the others stand for their conjugates too.
 at::Tensor line_inverse(int64_t n, int64_t m, int64_t out) {
   at::Tensor matrix = double_matrix(out, 2 * m);
   auto a = matrix.accessor<double, 2>();
@@ -125,7 +125,8 @@ double GridSizes::operations_per_point() const {
   return 2 * (lines + 16 * real(m[1]) * kept_w + 16 * real(m[0]) * kept_w * kept_h);
 }
 
-TruncatedDft::TruncatedDft(const GridSizes& sizes, const std::array<int64_t, 3>& out, const at::TensorOptions& options)
+TruncatedDft::TruncatedDft(const GridSizes& sizes, const std::array<int64_t, 3>& out,
+                           const at::TensorOptions& options)
     : sizes_(sizes), out_(out), options_(options) {
   const auto& [n1, n2, n3] = sizes.n;
   const auto& [m1, m2, m3] = sizes.m;
@@ -181,7 +182,8 @@ at::Tensor TruncatedDft::from_modes_adjoint(const at::Tensor& spectrum) const {
   return volume_to_modes(at::bmm(batched(inverse_t_.t(), batch), rows), batch, channels);
 }
 
-void TruncatedDft::synthesise_add(const at::Tensor& spectrum, const at::Tensor& bias, at::Tensor planes) const {
+void TruncatedDft::synthesise_add(const at::Tensor& spectrum, const at::Tensor& bias,
+                                  at::Tensor planes) const {
   const int64_t g = planes.size(0), channels = planes.size(3), m3 = sizes_.m[2];
   const at::Tensor lines = at::bmm(batched(inverse_h_, g), spectrum).view({g * out_[1], 2 * m3, channels});
   // Frequency 0 along W is constant along the line, so the bias costs nothing there.
@@ -222,8 +224,8 @@ at::Tensor mix_modes(const at::Tensor& x, const std::array<at::Tensor, 4>& weigh
   at::Tensor y = at::empty({4, count, 2, batch, out}, x.options());
   for (int block = 0; block < 4; ++block) {
     // Rows re, im times columns re, im: all four real products at once.
-    const at::Tensor products = at::bmm(x[block], weights[block].view({count, in, 2 * out}))
-                                    .view({count, 2, batch, out, 2});
+    const at::Tensor products =
+        at::bmm(x[block], weights[block].view({count, in, 2 * out})).view({count, 2, batch, out, 2});
     const at::Tensor re = products.select(1, 0), im = products.select(1, 1);
     at::Tensor y_re = y[block].select(1, 0), y_im = y[block].select(1, 1);
     at::sub_out(y_re, re.select(3, 0), im.select(3, 1));
@@ -232,7 +234,8 @@ at::Tensor mix_modes(const at::Tensor& x, const std::array<at::Tensor, 4>& weigh
   return y.view({4, count, 2 * batch, out});
 }
 
-MixGradients mix_modes_backward(const at::Tensor& dy, const at::Tensor& x, const std::array<at::Tensor, 4>& weights) {
+MixGradients mix_modes_backward(const at::Tensor& dy, const at::Tensor& x,
+                                const std::array<at::Tensor, 4>& weights) {
   const int64_t count = x.size(1), batch = x.size(2) / 2, in = x.size(3), out = dy.size(3);
   MixGradients gradients;
   gradients.x = at::empty_like(x);

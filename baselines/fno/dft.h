@@ -17,13 +17,14 @@ struct GridSizes {
   double operations_per_point() const;
 };
 
-/// Discrete Fourier transform of which only the kept modes are computed, as real matrix products; exact. Lines along W
-/// go first (they shrink most), then H, then T; the inverse mirrors that. Real and imaginary parts are separate
-/// rows, so every step is one real batched product and its adjoint the product with the transposed matrix. The
-/// matrices are computed in double with the index product reduced modulo n.
+/// Discrete Fourier transform of which only the kept modes are computed, as real matrix products; exact.
+/// Lines along W go first (they shrink most), then H, then T; the inverse mirrors that. Real and imaginary
+/// parts are separate rows, so every step is one real batched product and its adjoint the product with the
+/// transposed matrix. The matrices are computed in double with the index product reduced modulo n.
 ///
 /// A "plane" is one (b,t) slice, (N2,N3,C). Layouts (c: re, im; k: kept frequency):
-///   lines (n2, c, k3, C)   planes (c, k2, k3, C)   volume (b, c, k1, k2, k3, C)   modes (block, k1, k2, k3, c, b, C)
+///   lines (n2, c, k3, C)   planes (c, k2, k3, C)   volume (b, c, k1, k2, k3, C)   modes (block, k1, k2, k3,
+///   c, b, C)
 /// Block 0..3 holds the low/high halves along T and H in the published order lo-lo, hi-lo, lo-hi, hi-hi.
 class TruncatedDft : public torch::CustomClassHolder {
  public:
@@ -71,6 +72,7 @@ struct MixGradients {
   at::Tensor x;
   std::array<at::Tensor, 4> weights;
 };
-MixGradients mix_modes_backward(const at::Tensor& dy, const at::Tensor& x, const std::array<at::Tensor, 4>& weights);
+MixGradients mix_modes_backward(const at::Tensor& dy, const at::Tensor& x,
+                                const std::array<at::Tensor, 4>& weights);
 
 }  // namespace windtunnel::baselines::fno

@@ -27,7 +27,8 @@ at::Tensor lifted_input(const at::Tensor& x, const GridSizes& sizes) {
     std::vector<int64_t> shape{1, 1, 1, 1};
     shape[static_cast<size_t>(axis + 1)] = sizes.crop[static_cast<size_t>(axis)];
     data.select(4, channels + axis)
-        .copy_(at::linspace(0, 1, sizes.crop[static_cast<size_t>(axis)], x.options().dtype(at::kDouble)).view(shape));
+        .copy_(at::linspace(0, 1, sizes.crop[static_cast<size_t>(axis)], x.options().dtype(at::kDouble))
+                   .view(shape));
   }
   data.select(4, channels + 3).fill_(1);
   return lifted;
@@ -39,7 +40,8 @@ at::Tensor infer(const NetworkTensors& net, const NormSettings& norm, const Trun
   const GridSizes& s = grid.sizes();
   const auto& [n1, n2, n3] = s.n;
   const auto& [t, h, w] = s.crop;
-  const int64_t batch = x.size(0), width = net.fc0_weight.size(0), layers = static_cast<int64_t>(net.layers.size());
+  const int64_t batch = x.size(0), width = net.fc0_weight.size(0),
+                layers = static_cast<int64_t>(net.layers.size());
   const Slabs slabs(s, batch, width, x.device());
 
   const at::Tensor input = lifted_input(x, s);

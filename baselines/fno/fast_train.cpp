@@ -66,13 +66,17 @@ struct Affine {
 
 at::Tensor rows(const at::Tensor& planes) { return planes.view({-1, planes.size(-1)}); }
 
-/// A slab as rows of whole lines, (g*N2, N3*C), so that per-channel vectors repeated along a line act in long loops.
+/// A slab as rows of whole lines, (g*N2, N3*C), so that per-channel vectors repeated along a line act in long
+/// loops.
 at::Tensor lines(const at::Tensor& planes) { return planes.view({-1, planes.size(2) * planes.size(3)}); }
 
 /// What forward and backward share.
 struct Frame {
   Frame(const TruncatedDft& dft, const at::Tensor& like, int64_t width)
-      : grid(dft.sizes()), batch(like.size(0)), width(width), options(like.options()),
+      : grid(dft.sizes()),
+        batch(like.size(0)),
+        width(width),
+        options(like.options()),
         slabs(grid, batch, width, like.device()) {}
 
   at::Tensor field(int64_t channels) const {
@@ -85,7 +89,9 @@ struct Frame {
     sizes.insert(sizes.end(), shape.begin(), shape.end());
     return at::empty(sizes, options);
   }
-  at::Tensor tile(const at::Tensor& channels) const { return channels.to(options.dtype()).repeat({grid.n[2]}); }
+  at::Tensor tile(const at::Tensor& channels) const {
+    return channels.to(options.dtype()).repeat({grid.n[2]});
+  }
   at::Tensor single(const at::Tensor& values) const { return values.to(options.dtype()); }
   double points() const { return static_cast<double>(batch * grid.points()); }
 
@@ -105,8 +111,8 @@ void apply_norm(const at::Tensor& planes, const at::Tensor& factor, const at::Te
   if (activate) at::gelu_(out);
 }
 
-/// Batch statistics of a field around `pivot`, the first value of each channel: no cancellation however far the mean
-/// is from zero. `sums` (slabs, 2, C).
+/// Batch statistics of a field around `pivot`, the first value of each channel: no cancellation however far
+/// the mean is from zero. `sums` (slabs, 2, C).
 struct BatchStatistics {
   at::Tensor mean, variance;
   BatchStatistics(const at::Tensor& sums, const at::Tensor& pivot, double n) {
@@ -123,13 +129,15 @@ void update_running(const LayerTensors& layer, const BatchStatistics& batch, dou
 }
 
 struct FnoFunction : torch::autograd::Function<FnoFunction> {
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const c10::intrusive_ptr<TruncatedDft>& dft,
-                            const NormSettings& norm, at::TensorList list);
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x,
+                            const c10::intrusive_ptr<TruncatedDft>& dft, const NormSettings& norm,
+                            at::TensorList list);
   static variable_list backward(AutogradContext* ctx, variable_list outputs);
 };
 
-at::Tensor FnoFunction::forward(AutogradContext* ctx, const at::Tensor& x, const c10::intrusive_ptr<TruncatedDft>& dft,
-                                const NormSettings& settings, at::TensorList list) {
+at::Tensor FnoFunction::forward(AutogradContext* ctx, const at::Tensor& x,
+                                const c10::intrusive_ptr<TruncatedDft>& dft, const NormSettings& settings,
+                                at::TensorList list) {
   const NetworkTensors net = network(list);
   const at::Tensor input = lifted_input(x, dft->sizes());
   const Frame f(*dft, input, net.fc0_weight.size(0));
@@ -190,7 +198,8 @@ at::Tensor FnoFunction::forward(AutogradContext* ctx, const at::Tensor& x, const
       norm = {batch.mean, at::rsqrt(batch.variance + settings.epsilon)};
       update_running(layer, batch, settings.momentum, f.points());
     } else {
-      norm = {layer.running_mean.to(at::kDouble), at::rsqrt(layer.running_var.to(at::kDouble) + settings.epsilon)};
+      norm = {layer.running_mean.to(at::kDouble),
+              at::rsqrt(layer.running_var.to(at::kDouble) + settings.epsilon)};
     }
     const Affine affine(layer, norm);
     factor = f.tile(affine.factor);
@@ -202,7 +211,8 @@ at::Tensor FnoFunction::forward(AutogradContext* ctx, const at::Tensor& x, const
   // The last batch norm has no activation: it folds into fc1.
   const Affine affine(net.layers.back(), norm);
   const at::Tensor fc1 = net.fc1_weight.to(at::kDouble);
-  const at::Tensor matrix = f.single(fc1 * affine.factor), bias = f.single(net.fc1_bias + fc1.mv(affine.offset));
+  const at::Tensor matrix = f.single(fc1 * affine.factor),
+                   bias = f.single(net.fc1_bias + fc1.mv(affine.offset));
   const at::Tensor out = at::empty({f.batch, t, h, w, net.fc2_weight.size(0)}, f.options);
   f.slabs.run(t, nothing, [&](const Slab& slab, int) {
     const at::Tensor data = slab.of(previous).narrow(1, 0, h).narrow(2, 0, w).contiguous();
@@ -234,7 +244,8 @@ struct Saved {
   int64_t leaves;
 };
 
-/// Sums over all points, per channel in float64, of the gradient dy of a batch norm's output and of dy * (z - mean).
+/// Sums over all points, per channel in float64, of the gradient dy of a batch norm's output and of dy * (z -
+/// mean).
 struct NormSums {
   at::Tensor dy, dy_centred;
 };
@@ -258,8 +269,8 @@ struct Projection {
   NormSums sums;
 };
 
-Projection project_backward(const Frame& f, const NetworkTensors& net, const Norm& norm, const at::Tensor& field,
-                            const at::Tensor& dout, const at::Tensor& dy) {
+Projection project_backward(const Frame& f, const NetworkTensors& net, const Norm& norm,
+                            const at::Tensor& field, const at::Tensor& dout, const at::Tensor& dy) {
   const auto& [t, h, w] = f.grid.crop;
   const int64_t n1 = f.grid.n[0], hidden_size = net.fc1_weight.size(0), out_size = net.fc2_weight.size(0);
   const LayerTensors& layer = net.layers.back();
@@ -270,29 +281,32 @@ Projection project_backward(const Frame& f, const NetworkTensors& net, const Nor
   const at::Tensor mean = f.single(norm.mean);
   at::Tensor d_matrix = f.per_slab(n1, {hidden_size, f.width}), d_fc1_bias = f.per_slab(n1, {hidden_size});
   at::Tensor d_fc2 = f.per_slab(n1, {out_size, hidden_size}), d_fc2_bias = f.per_slab(n1, {out_size});
-  f.slabs.run(n1, [] { return 0; }, [&](const Slab& slab, int) {
-    const int64_t i = slab.index, kept = std::clamp<int64_t>(t - slab.first, 0, slab.count);
-    at::Tensor planes = slab.of(dy);
-    if (kept < slab.count) planes.narrow(0, kept, slab.count - kept).zero_();
-    at::Tensor matrix_out = d_matrix[i], fc2_out = d_fc2[i], fc1_bias_out = d_fc1_bias[i], fc2_bias_out = d_fc2_bias[i];
-    if (kept == 0) {
-      for (auto* out : {&matrix_out, &fc2_out, &fc1_bias_out, &fc2_bias_out}) out->zero_();
-      return;
-    }
-    planes = planes.narrow(0, 0, kept);
-    const at::Tensor data = slab.of(field).narrow(0, 0, kept).narrow(1, 0, h).narrow(2, 0, w) - mean;
-    const at::Tensor d = rows(dout[slab.sample].narrow(0, slab.first, kept));
-    const at::Tensor hidden = at::addmm(bias, rows(data), matrix.t());
-    at::mm_out(fc2_out, d.t(), at::gelu(hidden));
-    at::sum_out(fc2_bias_out, d, {0});
-    at::Tensor d_hidden = d.mm(net.fc2_weight);
-    at::gelu_backward_out(d_hidden, d_hidden, hidden);
-    at::mm_out(matrix_out, d_hidden.t(), rows(data));
-    at::sum_out(fc1_bias_out, d_hidden, {0});
-    planes.narrow(1, h, planes.size(1) - h).zero_();
-    planes.narrow(1, 0, h).narrow(2, w, planes.size(2) - w).zero_();
-    planes.narrow(1, 0, h).narrow(2, 0, w).copy_(d_hidden.mm(net.fc1_weight).view(data.sizes()));
-  });
+  f.slabs.run(
+      n1, [] { return 0; },
+      [&](const Slab& slab, int) {
+        const int64_t i = slab.index, kept = std::clamp<int64_t>(t - slab.first, 0, slab.count);
+        at::Tensor planes = slab.of(dy);
+        if (kept < slab.count) planes.narrow(0, kept, slab.count - kept).zero_();
+        at::Tensor matrix_out = d_matrix[i], fc2_out = d_fc2[i], fc1_bias_out = d_fc1_bias[i],
+                   fc2_bias_out = d_fc2_bias[i];
+        if (kept == 0) {
+          for (auto* out : {&matrix_out, &fc2_out, &fc1_bias_out, &fc2_bias_out}) out->zero_();
+          return;
+        }
+        planes = planes.narrow(0, 0, kept);
+        const at::Tensor data = slab.of(field).narrow(0, 0, kept).narrow(1, 0, h).narrow(2, 0, w) - mean;
+        const at::Tensor d = rows(dout[slab.sample].narrow(0, slab.first, kept));
+        const at::Tensor hidden = at::addmm(bias, rows(data), matrix.t());
+        at::mm_out(fc2_out, d.t(), at::gelu(hidden));
+        at::sum_out(fc2_bias_out, d, {0});
+        at::Tensor d_hidden = d.mm(net.fc2_weight);
+        at::gelu_backward_out(d_hidden, d_hidden, hidden);
+        at::mm_out(matrix_out, d_hidden.t(), rows(data));
+        at::sum_out(fc1_bias_out, d_hidden, {0});
+        planes.narrow(1, h, planes.size(1) - h).zero_();
+        planes.narrow(1, 0, h).narrow(2, w, planes.size(2) - w).zero_();
+        planes.narrow(1, 0, h).narrow(2, 0, w).copy_(d_hidden.mm(net.fc1_weight).view(data.sizes()));
+      });
   const at::Tensor bias_sum = slab_sum(d_fc1_bias), centred = slab_sum(d_matrix);
   return {f.single(centred * affine.factor + bias_sum.unsqueeze(1) * shift),
           f.single(bias_sum),
@@ -335,7 +349,8 @@ variable_list FnoFunction::backward(AutogradContext* ctx, variable_list outputs)
     const bool first_layer = l == 0;
     const NormGradient norm(layer, saved.norm(l), sums, training, f.points());
     const at::Tensor a = f.tile(norm.a);
-    const at::Tensor b = training ? f.tile(norm.b) : at::Tensor(), c = training ? f.tile(norm.c) : at::Tensor();
+    const at::Tensor b = training ? f.tile(norm.b) : at::Tensor(),
+                     c = training ? f.tile(norm.c) : at::Tensor();
     at::Tensor factor, offset, mean;
     if (!first_layer) {
       const Affine affine(net.layers[l - 1], saved.norm(l - 1));
@@ -372,7 +387,8 @@ variable_list FnoFunction::backward(AutogradContext* ctx, variable_list outputs)
 
     const at::Tensor d_mixed = dft->from_modes_adjoint(spectrum), modes = saved.modes(l);
     dft->drop_overwritten(d_mixed);
-    MixGradients mix = mix_modes_backward(d_mixed, first_layer ? modes.matmul(lift.t()) : modes, layer.spectral);
+    MixGradients mix =
+        mix_modes_backward(d_mixed, first_layer ? modes.matmul(lift.t()) : modes, layer.spectral);
     const size_t at = kBeforeLayers + kPerLayer * l;
     for (size_t block = 0; block < 4; ++block) leaf(at + block) = mix.weights[block];
     leaf(at + 4) = first_layer ? d_map.mm(lift.t()) : d_map;
@@ -405,7 +421,8 @@ variable_list FnoFunction::backward(AutogradContext* ctx, variable_list outputs)
     });
     if (first_layer) {
       const auto& [t, h, w] = f.grid.crop;
-      gradients[0] = d_below.narrow(1, 0, t).narrow(2, 0, h).narrow(3, 0, w).narrow(4, 0, channels).contiguous();
+      gradients[0] =
+          d_below.narrow(1, 0, t).narrow(2, 0, h).narrow(3, 0, w).narrow(4, 0, channels).contiguous();
     } else {
       const at::Tensor total = slab_sum(partial);
       sums = {total[0], total[1]};
@@ -416,8 +433,8 @@ variable_list FnoFunction::backward(AutogradContext* ctx, variable_list outputs)
 
 }  // namespace
 
-at::Tensor train(const NetworkTensors& net, const NormSettings& norm, const c10::intrusive_ptr<TruncatedDft>& grid,
-                 const at::Tensor& x) {
+at::Tensor train(const NetworkTensors& net, const NormSettings& norm,
+                 const c10::intrusive_ptr<TruncatedDft>& grid, const at::Tensor& x) {
   const std::vector<at::Tensor> list = leaves(net);
   return FnoFunction::apply(x, grid, norm, at::TensorList(list));
 }

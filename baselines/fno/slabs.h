@@ -18,8 +18,8 @@ struct Slab {
   at::Tensor of(const at::Tensor& field) const { return field[sample].narrow(0, first, count); }
 };
 
-/// Cuts samples into slabs and runs them in parallel, single-threaded inside: few joins however many operations a
-/// slab takes. The cut does not depend on the number of threads, so neither do sums over slabs.
+/// Cuts samples into slabs and runs them in parallel, single-threaded inside: few joins however many
+/// operations a slab takes. The cut does not depend on the number of threads, so neither do sums over slabs.
 class Slabs {
  public:
   Slabs(const GridSizes& sizes, int64_t batch, int64_t channels, const at::Device& device)
@@ -32,7 +32,8 @@ class Slabs {
   int64_t step() const { return step_; }
   int64_t count(int64_t frames) const { return batch_ * per_sample(frames); }
 
-  /// Over frames 0..frames-1 of every sample. `make_scratch()` is called once per thread; body(slab, scratch).
+  /// Over frames 0..frames-1 of every sample. `make_scratch()` is called once per thread; body(slab,
+  /// scratch).
   template <class MakeScratch, class Body>
   void run(int64_t frames, const MakeScratch& make_scratch, const Body& body) const {
     const int64_t each = per_sample(frames);

@@ -8,8 +8,8 @@ struct TrivialOptions : core::Options {
   void describe(core::OptionVisitor&) override {}
 };
 
-/// Forecasts that every learned model must beat; nothing to train. The first C_out input channels are used (extra
-/// parameter planes are dropped); channels that the input lacks are zero. Output (B,T_out,H,W,C_out).
+/// Forecasts that every learned model must beat; nothing to train. The first C_out input channels are used
+/// (extra parameter planes are dropped); channels that the input lacks are zero. Output (B,T_out,H,W,C_out).
 class Persistence : public Baseline {
  public:
   using Options = TrivialOptions;

@@ -34,7 +34,8 @@ void compare_fit(CaseResult& result, const baselines::DmdFit& fit, const core::J
   for (int64_t i = 0; i < fit.eigenvalues.size(0); ++i) {
     const auto lambda = static_cast<std::complex<double>>(fit.eigenvalues[i].item<c10::complex<double>>());
     const double amplitude = fit.amplitudes[i].abs().item<double>();
-    got.push_back({{lambda.real(), std::abs(lambda.imag())}, amplitude, amplitude * norms[i].abs().item<double>()});
+    got.push_back(
+        {{lambda.real(), std::abs(lambda.imag())}, amplitude, amplitude * norms[i].abs().item<double>()});
   }
   const core::Json &re = expected.at("eigenvalues_re"), &im = expected.at("eigenvalues_im");
   for (size_t i = 0; i < re.size(); ++i)
@@ -42,8 +43,8 @@ void compare_fit(CaseResult& result, const baselines::DmdFit& fit, const core::J
                       expected.at("amplitude_abs")[i].get<double>(),
                       expected.at("contribution_norm")[i].get<double>()});
   const core::Json& shape = expected.at("modes_shape");
-  result.expect("shape of the modes",
-                fit.modes.size(0) == shape.at(0).get<int64_t>() && fit.modes.size(1) == shape.at(1).get<int64_t>());
+  result.expect("shape of the modes", fit.modes.size(0) == shape.at(0).get<int64_t>() &&
+                                          fit.modes.size(1) == shape.at(1).get<int64_t>());
   if (got.size() != wanted.size()) return result.expect("number of modes", false);
   sort(got);
   sort(wanted);
@@ -83,7 +84,8 @@ void check_dmd(CaseResult& result, const fs::path& path) {
                    tensors.at("output_discrete_time_f64"), kOutput);
   for (int64_t b = 0; b < input.size(0); ++b) {
     const baselines::DmdFit fit = model->fit(input[b]);
-    compare_tensor(result, "singular values", fit.singular_values, tensors.at("singular_values_f64")[b], kOutput);
+    compare_tensor(result, "singular values", fit.singular_values, tensors.at("singular_values_f64")[b],
+                   kOutput);
     compare_fit(result, fit, json.at("fits").at(static_cast<size_t>(b)));
   }
   result.expect("no parameters", model->parameter_count() == 0 && model->state().empty());

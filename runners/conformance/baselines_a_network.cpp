@@ -15,18 +15,20 @@ namespace fs = std::filesystem;
 namespace windtunnel::runners {
 namespace {
 
-constexpr double kOutput = 2e-5;    // of max |output|
-constexpr double kLoss = 1e-5;      // relative
-constexpr double kNorm = 1e-4;      // relative, plus
-constexpr double kNormFloor = 1e-6; // of the largest norm
-constexpr double kGradient = 1e-4;  // of its maximum
-constexpr double kTrained = 1e-4;   // relative
-constexpr double kStored = 1e-6;    // norms of what a file holds, relative
+constexpr double kOutput = 2e-5;     // of max |output|
+constexpr double kLoss = 1e-5;       // relative
+constexpr double kNorm = 1e-4;       // relative, plus
+constexpr double kNormFloor = 1e-6;  // of the largest norm
+constexpr double kGradient = 1e-4;   // of its maximum
+constexpr double kTrained = 1e-4;    // relative
+constexpr double kStored = 1e-6;     // norms of what a file holds, relative
 
 struct NetworkCase {
   NetworkCase(const std::string& baseline_name, const fs::path& path)
-      : baseline(baseline_name), json(core::read_json(path.string())),
-        tensors(fs::path(path).replace_extension(".safetensors")), origin(path.filename().string()) {
+      : baseline(baseline_name),
+        json(core::read_json(path.string())),
+        tensors(fs::path(path).replace_extension(".safetensors")),
+        origin(path.filename().string()) {
     context = {shape(json.at("input_shape")), shape(json.at("target_shape")), "published"};
     options = golden_options(baseline, json.at("config"));
   }
@@ -69,7 +71,8 @@ std::optional<double> reference_number(const core::Json& value) {
 void compare_gradient_norms(CaseResult& result, const std::string& what, const Baseline& model,
                             const core::Json& expected, const std::set<std::string>& excluded) {
   double largest = 0;
-  for (const auto& [name, norm] : expected.items()) largest = std::max(largest, reference_number(norm).value_or(0));
+  for (const auto& [name, norm] : expected.items())
+    largest = std::max(largest, reference_number(norm).value_or(0));
   const StateDict gradients = published_gradients(model);
   for (const auto& [name, norm] : expected.items()) {
     if (excluded.count(name)) continue;
@@ -79,7 +82,8 @@ void compare_gradient_norms(CaseResult& result, const std::string& what, const B
     if (!reference)
       result.expect(what + " " + name + " (none expected)", got == 0);
     else
-      result.compare(what + " norm " + name, got, *reference, kNorm * std::abs(*reference) + kNormFloor * largest);
+      result.compare(what + " norm " + name, got, *reference,
+                     kNorm * std::abs(*reference) + kNormFloor * largest);
   }
 }
 
@@ -98,14 +102,16 @@ void check_pass(CaseResult& result, const std::string& kernels, Baseline& model,
   }
   const at::Tensor loss = at::mse_loss(output, y);
   const double expected = facts.at("loss").get<double>();
-  result.compare(label(kernels, output_name + " loss"), loss.item<double>(), expected, kLoss * std::abs(expected));
+  result.compare(label(kernels, output_name + " loss"), loss.item<double>(), expected,
+                 kLoss * std::abs(expected));
   loss.backward();
   compare_gradient_norms(result, label(kernels, gradient_prefix), model, facts.at("grad_l2"), excluded);
   const StateDict gradients = published_gradients(model);
   for (const auto& name : golden.tensors.names(gradient_prefix + "."))
     if (!excluded.count(name))
-      compare_tensor(result, label(kernels, gradient_prefix + " " + name), entry(gradients, name, golden.origin),
-                     golden.tensors.at(gradient_prefix + "." + name), kGradient);
+      compare_tensor(result, label(kernels, gradient_prefix + " " + name),
+                     entry(gradients, name, golden.origin), golden.tensors.at(gradient_prefix + "." + name),
+                     kGradient);
 }
 
 void check_evaluation(CaseResult& result, const std::string& kernels, const NetworkCase& golden,
@@ -131,7 +137,8 @@ void check_training(CaseResult& result, const std::string& kernels, const Networ
   for (const auto& name : adam.at("zero_gradient_parameters")) excluded.insert(name.get<std::string>());
   const auto model = golden.make(kernels, weights);
   model->train();
-  check_pass(result, kernels, *model, golden, golden.json.at("train"), "output_train", "grad_train", excluded);
+  check_pass(result, kernels, *model, golden, golden.json.at("train"), "output_train", "grad_train",
+             excluded);
   const StateDict after = model->state();
   for (const auto& name : golden.tensors.names("after_train_forward."))
     compare_tensor(result, label(kernels, "after_train_forward " + name), entry(after, name, golden.origin),
@@ -173,7 +180,8 @@ void check_number(CaseResult& result, const std::string& what, double got, const
 void check_numbers(CaseResult& result, const std::string& what, const std::vector<double>& got,
                    const core::Json& expected) {
   result.expect("length of " + what, got.size() == expected.size());
-  for (size_t i = 0; i < std::min(got.size(), expected.size()); ++i) check_number(result, what, got[i], expected[i]);
+  for (size_t i = 0; i < std::min(got.size(), expected.size()); ++i)
+    check_number(result, what, got[i], expected[i]);
 }
 
 void check_file(CaseResult& result, const baselines::Weights& weights, const core::Json& expected) {
@@ -196,7 +204,7 @@ void check_file(CaseResult& result, const baselines::Weights& weights, const cor
     const at::Tensor tensor = entry(weights.state, name, "checkpoint");
     result.expect("shape of " + name, tensor.sizes().vec() == facts.at("shape").get<std::vector<int64_t>>());
     const auto dtype = facts.at("dtype").get<std::string>();
-    result.expect("dtype of " + name, dtype == (tensor.is_complex()            ? "complex64"
+    result.expect("dtype of " + name, dtype == (tensor.is_complex()          ? "complex64"
                                                 : tensor.is_floating_point() ? "float32"
                                                                              : "int64"));
     const double norm = golden_number(facts.at("l2")).value();
@@ -226,8 +234,9 @@ void check_network(CaseResult& result, const std::string& baseline, const fs::pa
     if (weights.empty()) weights = loaded.state;
   }
   const StateDict built = golden.make("", weights)->state();
-  result.expect("order of the state", std::equal(built.begin(), built.end(), weights.begin(), weights.end(),
-                                                 [](const auto& a, const auto& b) { return a.first == b.first; }));
+  result.expect("order of the state",
+                std::equal(built.begin(), built.end(), weights.begin(), weights.end(),
+                           [](const auto& a, const auto& b) { return a.first == b.first; }));
   for (const auto& [name, value] : built)
     result.expect("state round trip of " + name, value.equal(entry(weights, name, golden.origin)));
   result.expect("parameter_count", golden.make("", weights)->parameter_count() ==
@@ -241,10 +250,12 @@ void check_network(CaseResult& result, const std::string& baseline, const fs::pa
 void check_filled_network(CaseResult& result, const std::string& baseline, const fs::path& json) {
   const NetworkCase golden(baseline, json);
   const auto fill = [&](const core::Json& rule, std::vector<int64_t> shape) {
-    return filled(rule.at("key").get<std::string>(), shape, rule.at("offset").get<double>(), rule.at("amp").get<double>());
+    return filled(rule.at("key").get<std::string>(), shape, rule.at("offset").get<double>(),
+                  rule.at("amp").get<double>());
   };
   const auto model = baselines::make_baseline(baseline, golden.context, golden.options, golden.origin);
-  result.expect("parameter_count", model->parameter_count() == golden.json.at("parameter_count").get<int64_t>());
+  result.expect("parameter_count",
+                model->parameter_count() == golden.json.at("parameter_count").get<int64_t>());
   StateDict state = model->state();
   for (const auto& rule : golden.json.at("fill")) {
     const auto name = rule.at("key").get<std::string>();
@@ -261,24 +272,31 @@ void check_filled_network(CaseResult& result, const std::string& baseline, const
   state.clear();
   model->eval();
 
-  const at::Tensor x = fill(golden.json.at("input_fill"), golden.json.at("input_shape").get<std::vector<int64_t>>());
-  const at::Tensor y = fill(golden.json.at("target_fill"), golden.json.at("target_shape").get<std::vector<int64_t>>());
+  const at::Tensor x =
+      fill(golden.json.at("input_fill"), golden.json.at("input_shape").get<std::vector<int64_t>>());
+  const at::Tensor y =
+      fill(golden.json.at("target_fill"), golden.json.at("target_shape").get<std::vector<int64_t>>());
   const core::Json& facts = golden.json.at("eval");
   const double largest = facts.at("max_abs_output").get<double>();
   const auto check_output = [&](const std::string& what, const at::Tensor& output) {
-    if (golden.tensors.contains("output")) compare_tensor(result, what, output, golden.tensors.at("output"), kOutput);
+    if (golden.tensors.contains("output"))
+      compare_tensor(result, what, output, golden.tensors.at("output"), kOutput);
     if (golden.tensors.contains("output_strided")) {
       at::Tensor strided = output;
       const auto steps = golden.json.at("output_strided_steps").get<std::vector<int64_t>>();
       for (size_t axis = 0; axis < steps.size(); ++axis)
-        strided = strided.slice(static_cast<int64_t>(axis), 0, strided.size(static_cast<int64_t>(axis)), steps[axis]);
-      compare_tensor(result, what + " (strided)", strided, golden.tensors.at("output_strided"), kOutput, largest);
+        strided = strided.slice(static_cast<int64_t>(axis), 0, strided.size(static_cast<int64_t>(axis)),
+                                steps[axis]);
+      compare_tensor(result, what + " (strided)", strided, golden.tensors.at("output_strided"), kOutput,
+                     largest);
     }
     const at::Tensor values = output.detach().to(at::kDouble);
     const double norm = facts.at("output_l2").get<double>();
     result.compare(what + " l2", l2_norm(values), norm, kOutput * norm);
-    result.compare(what + " mean", values.mean().item<double>(), facts.at("output_mean").get<double>(), kOutput * largest);
-    result.compare(what + " std", values.std().item<double>(), facts.at("output_std").get<double>(), kOutput * largest);
+    result.compare(what + " mean", values.mean().item<double>(), facts.at("output_mean").get<double>(),
+                   kOutput * largest);
+    result.compare(what + " std", values.std().item<double>(), facts.at("output_std").get<double>(),
+                   kOutput * largest);
   };
   {
     const at::NoGradGuard guard;
@@ -287,7 +305,8 @@ void check_filled_network(CaseResult& result, const std::string& baseline, const
   const at::Tensor output = model->forward(x);
   check_output("output", output);
   const at::Tensor loss = at::mse_loss(output, y);
-  result.compare("loss", loss.item<double>(), facts.at("loss").get<double>(), kLoss * std::abs(facts.at("loss").get<double>()));
+  result.compare("loss", loss.item<double>(), facts.at("loss").get<double>(),
+                 kLoss * std::abs(facts.at("loss").get<double>()));
   loss.backward();
   compare_gradient_norms(result, "gradient", *model, facts.at("grad_l2"), {});
 }

@@ -22,7 +22,8 @@ std::vector<at::Tensor> leaves() {
 
 void set_gradients(std::vector<at::Tensor>& list, uint64_t seed) {
   at::manual_seed(seed);
-  for (auto& leaf : list) leaf.mutable_grad() = at::randn_like(leaf).detach() * (1.0 + static_cast<double>(seed));
+  for (auto& leaf : list)
+    leaf.mutable_grad() = at::randn_like(leaf).detach() * (1.0 + static_cast<double>(seed));
 }
 
 TEST(Adam, AgreesWithTheLibrarysOnRealParameters) {
@@ -120,7 +121,8 @@ TEST(Adam, RefusesForeignStateAndComplexLeaves) {
   Adam adam(list);
   StateDict state = adam.state();
   state.front().second = at::zeros({9});
-  EXPECT_NE(thrown_by([&] { adam.load_state(state, "state.safetensors"); }).find("exp_avg.0"), std::string::npos);
+  EXPECT_NE(thrown_by([&] { adam.load_state(state, "state.safetensors"); }).find("exp_avg.0"),
+            std::string::npos);
   state.erase(state.begin());
   EXPECT_NE(thrown_by([&] { adam.load_state(state, "state.safetensors"); }).find("lacks 'exp_avg.0'"),
             std::string::npos);

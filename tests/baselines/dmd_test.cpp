@@ -46,14 +46,16 @@ TEST_P(GoldenDmd, Output) {
 INSTANTIATE_TEST_SUITE_P(Dmd, GoldenDmd,
                          testing::Values("dmd_p1", "dmd_p2", "dmd_p3", "dmd_p4", "dmd_p5", "dmd_p6"));
 
-std::shared_ptr<Dmd> make(const SampleShape& shape, const std::string& compat, core::Json options = core::Json::object()) {
+std::shared_ptr<Dmd> make(const SampleShape& shape, const std::string& compat,
+                          core::Json options = core::Json::object()) {
   return std::dynamic_pointer_cast<Dmd>(make_baseline("dmd", {shape, shape, compat}, options));
 }
 
 TEST(Dmd, ContinuesARotatingAndDecayingField) {
   // x_t = Re(c z^t) with z = 0.95 exp(0.3 i): two exact modes, so lambda^t continues the series.
   constexpr int64_t kFrames = 12;
-  const at::Tensor phase = at::rand({3, 4, 2}, at::kDouble) * 6, size = at::rand({3, 4, 2}, at::kDouble) + 0.5;
+  const at::Tensor phase = at::rand({3, 4, 2}, at::kDouble) * 6,
+                   size = at::rand({3, 4, 2}, at::kDouble) + 0.5;
   const auto frame = [&](double t) { return size * at::cos(phase + 0.3 * t) * std::pow(0.95, t); };
   std::vector<at::Tensor> past, future;
   for (int64_t t = 0; t < kFrames; ++t) {
@@ -86,7 +88,9 @@ TEST(Dmd, RefusesUnusableInput) {
   x[0][2][1][1][0] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_NE(thrown_by([&] { model->forward(x); }).find("NaN"), std::string::npos);
   EXPECT_NE(thrown_by([&] { model->forward(at::rand({1, 1, 3, 3, 2})); }).find("T >= 2"), std::string::npos);
-  EXPECT_NE(thrown_by([&] { make({5, 3, 3, 2}, "published", {{"input_feature", 3}}); }).find("at most"),
+  EXPECT_NE(thrown_by([&] {
+              make({5, 3, 3, 2}, "published", {{"input_feature", 3}});
+            }).find("at most"),
             std::string::npos);
 }
 

@@ -1,6 +1,7 @@
 #include "baselines/fno/fno.h"
 
 #include <ATen/Context.h>
+#include <ATen/Parallel.h>
 #include <ATen/ops/mse_loss.h>
 #include <ATen/ops/rand_like.h>
 #include <ATen/ops/randn.h>
@@ -20,7 +21,8 @@ core::Json sizes(int64_t m1, int64_t m2, int64_t m3, int64_t layers, int64_t wid
   return {{"modes1", m1}, {"modes2", m2}, {"modes3", m3}, {"n_layers", layers}, {"width", width}};
 }
 
-std::shared_ptr<Fno> make(const ModelContext& context, core::Json options, const std::string& kernels = "auto") {
+std::shared_ptr<Fno> make(const ModelContext& context, core::Json options,
+                          const std::string& kernels = "auto") {
   options["kernels"] = kernels;
   return std::dynamic_pointer_cast<Fno>(make_baseline("fno", context, options));
 }
@@ -97,7 +99,8 @@ TEST_P(GoldenFno, ThreeAdamSteps) {
     adam.step();
   }
   for (const auto& [name, value] : model->state()) {
-    if (!steps.at("param_l2").contains(name) || std::find(zero.begin(), zero.end(), name) != zero.end()) continue;
+    if (!steps.at("param_l2").contains(name) || std::find(zero.begin(), zero.end(), name) != zero.end())
+      continue;
     const double norm = steps.at("param_l2").at(name).at("ref").get<double>();
     EXPECT_NEAR(norm_of(pairs(value)), norm, 1e-4 * norm) << name;
   }
@@ -121,7 +124,8 @@ TEST(Fno, InitialValuesFollowThePublishedDraws) {
     const at::Tensor flat = pairs(value).to(at::kDouble).flatten();
     EXPECT_NEAR(flat[0].item<double>(), facts.at("first").at(0).get<double>(), 1e-7) << name;
     EXPECT_NEAR(flat[-1].item<double>(), facts.at("last").get<double>(), 1e-7) << name;
-    EXPECT_NEAR(norm_of(flat), facts.at("l2").get<double>(), 1e-6 * (1 + facts.at("l2").get<double>())) << name;
+    EXPECT_NEAR(norm_of(flat), facts.at("l2").get<double>(), 1e-6 * (1 + facts.at("l2").get<double>()))
+        << name;
   }
 }
 
@@ -153,12 +157,12 @@ at::Tensor random_like(const SampleShape& s, int64_t batch) {
 
 TEST(Fno, FastAndReferenceKernelsAgree) {
   const std::vector<std::pair<ModelContext, core::Json>> cases = {
-      {{{6, 12, 20, 3}, {6, 12, 20, 3}}, sizes(2, 3, 4, 3, 6)},    // even
-      {{{5, 9, 11, 2}, {5, 9, 11, 3}}, sizes(3, 4, 5, 2, 5)},      // odd
-      {{{4, 8, 10, 5}, {8, 8, 10, 3}}, sizes(2, 5, 9, 2, 4)},      // frame factor, every bin of an even axis
-      {{{4, 5, 7, 2}, {4, 5, 7, 2}}, sizes(6, 4, 7, 4, 4)},        // overlap along time, every bin of an odd axis
-      {{{3, 8, 6, 1}, {3, 8, 6, 2}}, sizes(5, 9, 7, 2, 5)},        // overlap along both axes
-      {{{1, 1, 1, 1}, {1, 1, 1, 1}}, sizes(7, 7, 4, 1, 3)},        // single points, every mode, one layer
+      {{{6, 12, 20, 3}, {6, 12, 20, 3}}, sizes(2, 3, 4, 3, 6)},  // even
+      {{{5, 9, 11, 2}, {5, 9, 11, 3}}, sizes(3, 4, 5, 2, 5)},    // odd
+      {{{4, 8, 10, 5}, {8, 8, 10, 3}}, sizes(2, 5, 9, 2, 4)},    // frame factor, every bin of an even axis
+      {{{4, 5, 7, 2}, {4, 5, 7, 2}}, sizes(6, 4, 7, 4, 4)},  // overlap along time, every bin of an odd axis
+      {{{3, 8, 6, 1}, {3, 8, 6, 2}}, sizes(5, 9, 7, 2, 5)},  // overlap along both axes
+      {{{1, 1, 1, 1}, {1, 1, 1, 1}}, sizes(7, 7, 4, 1, 3)},  // single points, every mode, one layer
       {{{2, 40, 60, 1}, {2, 40, 60, 1}}, sizes(1, 2, 3, 2, 40)}};  // several slabs per sample
   at::manual_seed(11);
   for (size_t i = 0; i < cases.size(); ++i) {
@@ -189,12 +193,16 @@ TEST(Fno, FastAndReferenceKernelsAgree) {
       }
       const auto buffers = models.fast->named_buffers();
       for (const auto& item : models.reference->named_buffers())
-        EXPECT_LT(deviation(buffers[item.key()].to(at::kDouble), item.value().to(at::kDouble)), 1e-11) << item.key();
+        EXPECT_LT(deviation(buffers[item.key()].to(at::kDouble), item.value().to(at::kDouble)), 1e-11)
+            << item.key();
     }
   }
 }
 
 TEST(Fno, GradientsMatchFiniteDifferences) {
+  const int threads = at::get_num_threads();
+  at::set_num_threads(
+      1);  // hundreds of passes over a few points: joining threads would cost more than the work
   at::manual_seed(3);
   const ModelContext context{{3, 4, 5, 2}, {6, 4, 5, 2}};
   const KernelPair models(context, sizes(2, 3, 4, 2, 3));
@@ -220,6 +228,7 @@ TEST(Fno, GradientsMatchFiniteDifferences) {
       EXPECT_NEAR(predicted, measured, 1e-6 * (1 + std::abs(measured))) << item.key();
     }
   }
+  at::set_num_threads(threads);
 }
 
 TEST(Fno, StateGoesRoundInPublishedLayout) {
@@ -256,19 +265,38 @@ TEST(Fno, CountsParametersWithoutBuilding) {
 
 TEST(Fno, RefusesWhatDoesNotFit) {
   const SampleShape grid{4, 8, 8, 3};
-  EXPECT_NE(thrown_by([&] { make({grid, grid}, sizes(11, 3, 4, 1, 4)); }).find("modes1 = 11"), std::string::npos);
-  EXPECT_NE(thrown_by([&] { make({grid, grid}, sizes(2, 3, 9, 1, 4)); }).find("at most 8"), std::string::npos);
-  EXPECT_NE(thrown_by([&] { make({grid, {6, 8, 8, 3}}, sizes(2, 3, 4, 1, 4)); }).find("multiple"), std::string::npos);
-  EXPECT_NE(thrown_by([&] { make({grid, {2, 8, 8, 3}}, sizes(2, 3, 4, 1, 4)); }).find("multiple"), std::string::npos);
-  EXPECT_NE(thrown_by([&] { make({grid, {4, 8, 9, 3}}, sizes(2, 3, 4, 1, 4)); }).find("grid"), std::string::npos);
+  EXPECT_NE(thrown_by([&] {
+              make({grid, grid}, sizes(11, 3, 4, 1, 4));
+            }).find("modes1 = 11"),
+            std::string::npos);
+  EXPECT_NE(thrown_by([&] {
+              make({grid, grid}, sizes(2, 3, 9, 1, 4));
+            }).find("at most 8"),
+            std::string::npos);
+  EXPECT_NE(thrown_by([&] {
+              make({grid, {6, 8, 8, 3}}, sizes(2, 3, 4, 1, 4));
+            }).find("multiple"),
+            std::string::npos);
+  EXPECT_NE(thrown_by([&] {
+              make({grid, {2, 8, 8, 3}}, sizes(2, 3, 4, 1, 4));
+            }).find("multiple"),
+            std::string::npos);
+  EXPECT_NE(thrown_by([&] {
+              make({grid, {4, 8, 9, 3}}, sizes(2, 3, 4, 1, 4));
+            }).find("grid"),
+            std::string::npos);
   const auto model = make({grid, grid}, sizes(2, 3, 4, 1, 4));
-  EXPECT_NE(thrown_by([&] { model->forward(at::randn({1, 4, 8, 9, 3})); }).find("(1, 4, 8, 9, 3)"), std::string::npos);
+  EXPECT_NE(thrown_by([&] {
+              model->forward(at::randn({1, 4, 8, 9, 3}));
+            }).find("(1, 4, 8, 9, 3)"),
+            std::string::npos);
   EXPECT_NE(thrown_by([&] { model->forward(at::randn({0, 4, 8, 8, 3})); }).find("B >= 1"), std::string::npos);
 }
 
 TEST(Fno, NamesTheEntryOfMisshapenWeights) {
   const SampleShape grid{4, 8, 8, 3};
-  const auto narrow = make({grid, grid}, sizes(2, 3, 4, 1, 4)), wide = make({grid, grid}, sizes(2, 3, 4, 1, 5));
+  const auto narrow = make({grid, grid}, sizes(2, 3, 4, 1, 4)),
+             wide = make({grid, grid}, sizes(2, 3, 4, 1, 5));
   const std::string text = thrown_by([&] { narrow->load_state(wide->state(), "wide.pth"); });
   EXPECT_NE(text.find("wide.pth"), std::string::npos) << text;
   EXPECT_NE(text.find("'fc0.weight' has shape (5, 6)"), std::string::npos) << text;

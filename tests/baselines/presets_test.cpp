@@ -8,22 +8,27 @@
 namespace windtunnel::baselines {
 namespace {
 
-const char* const kScenarios[] = {"cylinder", "controlled_cylinder", "fsi", "foil", "combustion", "a user's own"};
+const char* const kScenarios[] = {"cylinder", "controlled_cylinder", "fsi",
+                                  "foil",     "combustion",          "a user's own"};
 
 TEST(Presets, EveryModelHasThemAndAcceptsTheirOptions) {
   for (const auto& name : registry().names()) {
     if (registry().at(name).origin != "built in") continue;
     const auto presets = preset_names(name);
     for (const char* required : {"published", "small", "tiny"})
-      EXPECT_NE(std::find(presets.begin(), presets.end(), required), presets.end()) << name << " lacks " << required;
+      EXPECT_NE(std::find(presets.begin(), presets.end(), required), presets.end())
+          << name << " lacks " << required;
     for (const auto& preset_name : presets)
       for (const char* scenario : kScenarios) {
         const core::Json settings = preset(name, preset_name, scenario);
         const auto options = registry().at(name).options();
-        EXPECT_NO_THROW(core::read_options(*options, settings.at("model"), name + "/" + preset_name)) << scenario;
-        if (registry().at(name).trainable)
-          for (const char* key : {"learning_rate", "updates", "batch_size", "eval_batch_size", "scheduler", "seed"})
-            EXPECT_TRUE(settings.at("training").contains(key)) << name << "/" << preset_name << " lacks " << key;
+        EXPECT_NO_THROW(core::read_options(*options, settings.at("model"), name + "/" + preset_name))
+            << scenario;
+        if (!registry().at(name).trainable) continue;
+        for (const char* key :
+             {"learning_rate", "updates", "batch_size", "eval_batch_size", "scheduler", "seed"})
+          EXPECT_TRUE(settings.at("training").contains(key))
+              << name << "/" << preset_name << " lacks " << key;
       }
   }
 }

@@ -41,7 +41,10 @@ TEST(Trivial, HasNothingToTrain) {
     EXPECT_FALSE(registry().at(name).trainable);
     EXPECT_EQ(model->parameter_count(), 0);
     EXPECT_TRUE(model->state().empty());
-    EXPECT_NE(thrown_by([&] { model->forward(at::rand({2, 3, 4, 1})); }).find("(B,T,H,W,C)"), std::string::npos);
+    EXPECT_NE(thrown_by([&] {
+                model->forward(at::rand({2, 3, 4, 1}));
+              }).find("(B,T,H,W,C)"),
+              std::string::npos);
   }
 }
 
