@@ -1,0 +1,119 @@
+// The space-time U-Net and WDNO: forward pass (for WDNO one sample) and one training update (forward,
+// backward, Adam). Prints one JSON line per case: {"case", "seconds", "peak_mib", ...}. Peers:
+// peers/unet_torch.py, peers/wdno_torch.py.
+//   MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=17179869184 unet_benchmark --threads 2 --case
+//   unet/tiny
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/randn.h>
+#include <sys/resource.h>
+#include <torch/utils.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <map>
+
+#include "baselines/adam.h"
+#include "baselines/baseline.h"
+
+namespace {
+
+using windtunnel::core::Json;
+namespace baselines = windtunnel::baselines;
+
+struct Case {
+  int64_t batch;
+  baselines::SampleShape shape;
+  Json options;
+};
+
+const std::map<std::string, Case> kCases = {
+    {"unet/cylinder", {1, {20, 64, 128, 3}, {{"dim", 64}, {"dim_mults", {1, 2, 4}}}}},
+    {"unet/fsi", {1, {20, 64, 64, 3}, {{"dim", 64}, {"dim_mults", {1, 2, 4}}}}},
+    {"unet/small", {2, {20, 64, 128, 3}, {{"dim", 16}, {"dim_mults", {1, 2, 2}}}}},
+    {"unet/tiny", {4, {10, 32, 64, 3}, {{"dim", 8}, {"dim_mults", {1, 2}}}}},
+    {"wdno/cylinder",
+     {1, {20, 64, 128, 3}, {{"dim", 256}, {"dim_mults", {1, 2}}, {"sampling_timesteps", 10}}}},
+    {"wdno/small", {2, {20, 64, 128, 3}, {{"dim", 32}, {"dim_mults", {1, 2}}, {"sampling_timesteps", 10}}}},
+    {"wdno/tiny", {8, {10, 32, 64, 3}, {{"dim", 16}, {"dim_mults", {1, 2}}, {"sampling_timesteps", 5}}}},
+};
+
+double best(int repeats, const std::function<void()>& action) {
+  action();
+  double shortest = 1e30;
+  for (int i = 0; i < repeats; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    action();
+    shortest =
+        std::min(shortest, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return shortest;
+}
+
+void report(const std::string& name, double seconds, const std::string& kernels) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const Json line = {{"case", name},
+                     {"seconds", seconds},
+                     {"peak_mib", static_cast<double>(usage.ru_maxrss) / 1024},
+                     {"threads", at::get_num_threads()},
+                     {"kernels", kernels}};
+  std::printf("%s\n", line.dump().c_str());
+  std::fflush(stdout);
+}
+
+void measure(const std::string& name, const std::string& kernels, int repeats, bool forward_only) {
+  const Case& chosen = kCases.at(name);
+  torch::manual_seed(0);
+  Json options = chosen.options;
+  options["kernels"] = kernels;
+  const auto slash = name.find('/');
+  const std::string model_name = name.substr(0, slash), label = name.substr(slash + 1);
+  const auto model = baselines::make_baseline(model_name, {chosen.shape, chosen.shape, "published"}, options);
+  const auto& s = chosen.shape;
+  const at::Tensor x = at::randn({chosen.batch, s.frames, s.height, s.width, s.channels}),
+                   y = at::randn_like(x);
+  if (model->wants_observation()) model->observe(x, y);
+  model->eval();
+  report(model_name + "/forward/" + label,
+         best(repeats,
+              [&] {
+                const at::NoGradGuard guard;
+                model->predict(x);
+              }),
+         kernels);
+  if (forward_only) return;
+  baselines::Adam adam(model->trainable_parameters(), {1e-4});
+  model->train();
+  report(model_name + "/update/" + label,
+         best(repeats,
+              [&] {
+                adam.zero_grad();
+                model->loss(x, y).backward();
+                adam.step();
+              }),
+         kernels);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("times the U-Net and WDNO");
+  int threads = 0, repeats = 3;
+  bool forward_only = false;
+  std::string kernels = "auto";
+  std::vector<std::string> cases = {"unet/tiny", "wdno/tiny"}, known;
+  for (const auto& [name, settings] : kCases) known.push_back(name);
+  app.add_option("--threads", threads, "threads (0: the library's choice)");
+  app.add_option("--repeats", repeats, "timed repetitions, the best counts");
+  app.add_option("--case", cases, "cases to run")->check(CLI::IsMember(known));
+  app.add_option("--kernels", kernels, "auto, fast or reference");
+  app.add_flag("--forward-only", forward_only, "no training update");
+  CLI11_PARSE(app, argc, argv);
+  if (threads > 0) at::set_num_threads(threads);
+  for (const auto& name : cases) measure(name, kernels, repeats, forward_only);
+  return 0;
+}
