@@ -57,9 +57,9 @@ Json convert(const YAML::Node& node, const std::string& origin, int depth) {
       for (const auto& item : node) {
         const std::string key = item.first.Scalar();
         if (object.contains(key))
-          throw usage_error(origin + ":" + std::to_string(item.first.Mark().line + 1) + ": key '" + key +
-                                "' appears twice",
-                            "each key once");
+          throw usage_error(
+              origin + ":" + std::to_string(item.first.Mark().line + 1) + ": key '" + key + "' appears twice",
+              "each key once");
         object[key] = convert(item.second, origin, depth + 1);
       }
       return object;
@@ -114,6 +114,9 @@ void emit(YAML::Emitter& out, const Json& value) {
         out << YAML::DoubleQuoted << text;
       break;
     }
+    case Json::value_t::null:
+      out << YAML::Null;  // the text "null" would come out quoted
+      break;
     default:
       out << value.dump();
   }

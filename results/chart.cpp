@@ -61,6 +61,7 @@ struct Scale {
     if (log) {
       if (high < 2 * low) low /= 1.5, high *= 1.5;
       if (high < 20 * low) {  // little more than a decade: steps within it tell more
+        low /= 1.1, high *= 1.1;
         for (int e = static_cast<int>(std::floor(std::log10(low))); std::pow(10, e) <= high; ++e)
           for (double m : {1.0, 1.5, 2.0, 3.0, 5.0, 7.0})
             if (const double mark = m * std::pow(10, e); mark >= low && mark <= high) marks.push_back(mark);

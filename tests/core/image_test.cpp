@@ -93,7 +93,9 @@ TEST(Image, AnimationHoldsEveryFrame) {
   EXPECT_EQ(pixels(list[3].content, 8, 5), frames[0].rgb);
   uint32_t sequence = 0;
   for (size_t i = 2; i < 8; ++i)
-    if (list[i].type != "IDAT") EXPECT_EQ(word(list[i].content, 0), sequence++);
+    if (list[i].type != "IDAT") {
+      EXPECT_EQ(word(list[i].content, 0), sequence++);
+    }
   EXPECT_EQ(list[4].content[21], 40);  // delay 40 / 1000 s
   for (size_t k = 1; k < 3; ++k) {
     const Bytes& content = list[3 + 2 * k].content;

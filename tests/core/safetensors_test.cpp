@@ -86,8 +86,9 @@ TEST(Safetensors, WritesWhatItReads) {
   // Falling element size, data on 64 bytes: every tensor is aligned.
   EXPECT_EQ(file.names().back(), "bytes");
   for (const auto& name : file.names())
-    if (file.at(name).numel() > 0)
+    if (file.at(name).numel() > 0) {
       EXPECT_EQ(reinterpret_cast<uintptr_t>(file.at(name).data) % item_size(file.at(name).type), 0u) << name;
+    }
   uint64_t length = 0;
   std::memcpy(&length, read_file(folder / "a.safetensors").data(), 8);
   EXPECT_EQ((length + 8) % 64, 0u);

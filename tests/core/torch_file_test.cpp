@@ -172,7 +172,9 @@ TEST(TorchFile, WritesWhatItReads) {
   EXPECT_EQ(state[3].second.shape, (Shape{0, 2}));
   for (const auto& [name, tensor] :
        state)  // payloads stand on 64-byte boundaries of the file, and so in memory
-    if (tensor.storage_numel) EXPECT_EQ(reinterpret_cast<uintptr_t>(tensor.storage) % 64, 0u) << name;
+    if (tensor.storage_numel) {
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(tensor.storage) % 64, 0u) << name;
+    }
   EXPECT_EQ(file.root().find("iteration")->integer(), 100);
   EXPECT_EQ(file.root().find("best_val_loss")->real(), 0.5);
   EXPECT_EQ(file.root().find("big")->integer(), 1'000'000'000'000);
