@@ -141,7 +141,8 @@ at::Tensor BatchStatistics::normalise(const at::Tensor& x) {
     const at::Tensor scale = weight / (running_var + kBatchEpsilon).sqrt();
     return at::addcmul(bias - running_mean * scale, rows, scale).view(x.sizes());
   }
-  // The library's kernel for channels in the last axis sums thousands of rows in one float; its errors reach 1e-6.
+  // The library's kernel for channels in the last axis sums thousands of rows in one float; its errors reach
+  // 1e-6.
   const auto [variance, mean] = at::var_mean(rows, at::IntArrayRef{0}, /*unbiased=*/false);
   {
     at::NoGradGuard guard;

@@ -8,8 +8,8 @@
 
 namespace windtunnel::baselines {
 
-/// While alive, layers made on this thread have no storage (device "meta"): names, shapes and counts of a model too
-/// large to hold can be listed. Such a model cannot run.
+/// While alive, layers made on this thread have no storage (device "meta"): names, shapes and counts of a
+/// model too large to hold can be listed. Such a model cannot run.
 class ShapeOnly {
  public:
   ShapeOnly();
@@ -24,7 +24,8 @@ at::Tensor uniform_values(at::IntArrayRef shape, double low, double high);
 at::Tensor normal_values(at::IntArrayRef shape, double deviation);
 at::Tensor constant_values(at::IntArrayRef shape, double value);
 
-/// Element-wise function by its published name: gelu (exact erf form), tanh, sigmoid, relu, softplus, ELU, silu.
+/// Element-wise function by its published name: gelu (exact erf form), tanh, sigmoid, relu, softplus, ELU,
+/// silu.
 class Activation {
  public:
   explicit Activation(const std::string& name);
@@ -60,7 +61,8 @@ struct Convolution : torch::nn::Module {
   at::Tensor weight, bias;
 };
 
-/// Stride 1, zero padding 1, 3x3x3, on x (B,X,Y,Z,in) in memory order -> (B,X,Y,Z,out), without layout changes.
+/// Stride 1, zero padding 1, 3x3x3, on x (B,X,Y,Z,in) in memory order -> (B,X,Y,Z,out), without layout
+/// changes.
 at::Tensor convolve_same(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
 /// Scale and shift, initially 1 and 0, of a normalisation over `width` channels.

@@ -14,7 +14,8 @@ namespace {
 
 std::string shorten(const std::vector<std::string>& names) {
   constexpr size_t kShown = 8;
-  std::vector<std::string> head(names.begin(), names.begin() + static_cast<int64_t>(std::min(kShown, names.size())));
+  std::vector<std::string> head(names.begin(),
+                                names.begin() + static_cast<int64_t>(std::min(kShown, names.size())));
   if (names.size() > kShown) head.push_back("... (" + std::to_string(names.size()) + " in all)");
   return core::join(head, ", ");
 }
@@ -43,7 +44,8 @@ MatchReport load_matching(Baseline& model, const StateDict& given, const std::st
   for (const auto& [name, value] : given)
     if (!loaded.count(name)) report.skipped.push_back(name);
   if (!report.kept.empty())
-    core::log_warning(origin + ": not in the file or of another shape, initial values stay: " + shorten(report.kept));
+    core::log_warning(origin +
+                      ": not in the file or of another shape, initial values stay: " + shorten(report.kept));
   if (!report.skipped.empty()) core::log_warning(origin + ": entries not used: " + shorten(report.skipped));
   return report;
 }

@@ -16,7 +16,8 @@ core::Json load(const std::string& model) {
     if (file.name == model + ".yaml") return core::parse_yaml(file.text, file.name);
     known.push_back(file.name.substr(0, file.name.size() - 5));
   }
-  throw usage_error("no presets for model '" + model + "'", "a model with a presets file", core::suggestion(model, known));
+  throw usage_error("no presets for model '" + model + "'", "a model with a presets file",
+                    core::suggestion(model, known));
 }
 
 }  // namespace

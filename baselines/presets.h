@@ -7,10 +7,10 @@
 
 namespace windtunnel::baselines {
 
-/// Settings of a model for a scenario: {"model": {...}, "training": {...}, "data": {...}, "evaluation": {...}}.
-/// From baselines/presets/<model>.yaml: presets.<preset>.all merged with presets.<preset>.<scenario>. A scenario
-/// without a section of its own (a user's data) gets `all`, or the section named by `default` in the file.
-/// Unknown model or preset is a usage error with the nearest valid name.
+/// Settings of a model for a scenario: {"model": {...}, "training": {...}, "data": {...}, "evaluation":
+/// {...}}. From baselines/presets/<model>.yaml: presets.<preset>.all merged with presets.<preset>.<scenario>.
+/// A scenario without a section of its own (a user's data) gets `all`, or the section named by `default` in
+/// the file. Unknown model or preset is a usage error with the nearest valid name.
 core::Json preset(const std::string& model, const std::string& preset_name, const std::string& scenario);
 
 /// Preset names of a model ("published", "small", "tiny").

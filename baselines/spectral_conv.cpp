@@ -135,8 +135,9 @@ const CornerSpectralConv::Matrices& CornerSpectralConv::matrices(const at::Tenso
                                                                  const Grid& grid) const {
   const Modes size{x.size(1), x.size(2), x.size(3)};
   for (const auto& known : cache_)
-    if (known.size == size && known.limits == limits && known.period == grid.period && known.wanted == grid.wanted &&
-        known.forward[0].device() == x.device() && known.forward[0].scalar_type() == x.scalar_type())
+    if (known.size == size && known.limits == limits && known.period == grid.period &&
+        known.wanted == grid.wanted && known.forward[0].device() == x.device() &&
+        known.forward[0].scalar_type() == x.scalar_type())
       return known;
   Matrices fresh{size, limits, grid.period, grid.wanted, {}, {}};
   const auto keep = [&](const at::Tensor& matrix) { return matrix.contiguous().to(x.options()); };
@@ -151,10 +152,12 @@ const CornerSpectralConv::Matrices& CornerSpectralConv::matrices(const at::Tenso
   return cache_.back();
 }
 
-at::Tensor CornerSpectralConv::convolve_truncated(const at::Tensor& x, const Modes& limits, const Grid& grid) const {
+at::Tensor CornerSpectralConv::convolve_truncated(const at::Tensor& x, const Modes& limits,
+                                                  const Grid& grid) const {
   const Matrices& m = matrices(x, limits, grid);
   const int64_t batch = x.size(0), n1 = x.size(1), n2 = x.size(2), n3 = x.size(3), third = limits[2];
-  const KeptModes first = corner_modes(grid.period[0], limits[0]), second = corner_modes(grid.period[1], limits[1]);
+  const KeptModes first = corner_modes(grid.period[0], limits[0]),
+                  second = corner_modes(grid.period[1], limits[1]);
   const int64_t k1 = first.count(), k2 = second.count();
   const auto& [y1, y2, y3] = grid.wanted;
 
@@ -168,18 +171,21 @@ at::Tensor CornerSpectralConv::convolve_truncated(const at::Tensor& x, const Mod
   return s.view({batch, y1, y2, y3, out_});
 }
 
-// spectrum (B,2,K1,K2,m3,in) -> (B,2,K1,K2,m3,out): one real product per frequency, the rows being the real and
-// imaginary parts of all samples, the columns the real and imaginary parts of the weights.
-at::Tensor CornerSpectralConv::mix(const at::Tensor& spectrum, const KeptModes& first, const KeptModes& second,
-                                   int64_t third) const {
+// spectrum (B,2,K1,K2,m3,in) -> (B,2,K1,K2,m3,out): one real product per frequency, the rows being the real
+// and imaginary parts of all samples, the columns the real and imaginary parts of the weights.
+at::Tensor CornerSpectralConv::mix(const at::Tensor& spectrum, const KeptModes& first,
+                                   const KeptModes& second, int64_t third) const {
   const int64_t batch = spectrum.size(0);
   const at::Tensor by_mode = spectrum.permute({2, 3, 4, 1, 0, 5});  // (K1,K2,m3,2,B,in)
   const auto corner = [&](int index, int64_t from1, int64_t count1, int64_t from2, int64_t count2) {
     const int64_t modes = count1 * count2 * third;
     const at::Tensor rows =
         by_mode.narrow(0, from1, count1).narrow(1, from2, count2).reshape({modes, 2 * batch, in_});
-    const at::Tensor w =
-        weights[index].narrow(0, 0, count1).narrow(1, 0, count2).narrow(2, 0, third).reshape({modes, in_, 2 * out_});
+    const at::Tensor w = weights[index]
+                             .narrow(0, 0, count1)
+                             .narrow(1, 0, count2)
+                             .narrow(2, 0, third)
+                             .reshape({modes, in_, 2 * out_});
     return at::bmm(rows, w).view({count1, count2, third, 2, batch, 2, out_});
   };
   std::vector<at::Tensor> columns;
@@ -197,7 +203,8 @@ at::Tensor CornerSpectralConv::mix(const at::Tensor& spectrum, const KeptModes& 
   return at::stack({rr - ii, ri + ir}, 0).permute({4, 0, 1, 2, 3, 5}).contiguous();
 }
 
-at::Tensor CornerSpectralConv::convolve_reference(const at::Tensor& x, const Modes& limits, const Grid& grid) const {
+at::Tensor CornerSpectralConv::convolve_reference(const at::Tensor& x, const Modes& limits,
+                                                  const Grid& grid) const {
   const auto& [n1, n2, n3] = grid.period;
   const auto& [l1, l2, l3] = limits;
   const at::Tensor f =
@@ -207,8 +214,8 @@ at::Tensor CornerSpectralConv::convolve_reference(const at::Tensor& x, const Mod
     const int64_t from1 = index % 2 == 0 ? 0 : n1 - l1, from2 = index < 2 ? 0 : n2 - l2;
     at::Tensor block = y.narrow(2, from1, l1).narrow(3, from2, l2).narrow(4, 0, l3);
     const at::Tensor w = to_published(weights[index]).narrow(2, 0, l1).narrow(3, 0, l2).narrow(4, 0, l3);
-    block.copy_(at::einsum("bixyz,ioxyz->boxyz",
-                           {f.narrow(2, from1, l1).narrow(3, from2, l2).narrow(4, 0, l3), w}));
+    block.copy_(
+        at::einsum("bixyz,ioxyz->boxyz", {f.narrow(2, from1, l1).narrow(3, from2, l2).narrow(4, 0, l3), w}));
   }
   const at::Tensor rows = at::fft_ifft2(y, std::nullopt, at::IntArrayRef{2, 3});
   at::Tensor field = at::fft_irfft(rows, n3, 4);

@@ -7,8 +7,8 @@
 
 namespace windtunnel::baselines {
 
-/// Watches the forward passes of one thread: receives intermediate values by published module name and may take over
-/// the dropout layers. Without an active trace the models only test a null pointer.
+/// Watches the forward passes of one thread: receives intermediate values by published module name and may
+/// take over the dropout layers. Without an active trace the models only test a null pointer.
 class Trace {
  public:
   Trace();
@@ -19,7 +19,8 @@ class Trace {
   /// Output of the module `name`, axes as the published program has them. Copy it to keep it: the model may
   /// overwrite it afterwards.
   virtual void value(const std::string& name, const at::Tensor& value) {}
-  /// Result of a dropout layer with probability `p` on `x`; an undefined tensor leaves the draw to the generator.
+  /// Result of a dropout layer with probability `p` on `x`; an undefined tensor leaves the draw to the
+  /// generator.
   virtual at::Tensor dropout(const at::Tensor& x, double p) { return {}; }
 
   static Trace* active();

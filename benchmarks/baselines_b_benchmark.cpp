@@ -1,7 +1,8 @@
-// MWT, Galerkin transformer, Transolver and DPOT: forward pass in evaluation mode and one training update (forward,
-// backward, Adam). Prints one JSON line per case: {"case", "seconds", "peak_mib", "threads", "kernels"}. Peers:
-// peers/{mwt,gk,transolver,dpot}_torch.py.
-//   MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=17179869184 baselines_b_benchmark --threads 2 --case mwt/tiny
+// MWT, Galerkin transformer, Transolver and DPOT: forward pass in evaluation mode and one training update
+// (forward, backward, Adam). Prints one JSON line per case: {"case", "seconds", "peak_mib", "threads",
+// "kernels"}. Peers: peers/{mwt,gk,transolver,dpot}_torch.py.
+//   MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=17179869184 baselines_b_benchmark --threads 2
+//   --case mwt/tiny
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/randn.h>
@@ -44,7 +45,8 @@ double best(int repeats, const std::function<void()>& action) {
   for (int i = 0; i < repeats; ++i) {
     const auto start = std::chrono::steady_clock::now();
     action();
-    shortest = std::min(shortest, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    shortest =
+        std::min(shortest, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   return shortest;
 }
@@ -70,7 +72,8 @@ void measure(const std::string& name, const std::string& kernels, int repeats, b
   options["kernels"] = kernels;
   const auto model = baselines::make_baseline(model_name, {chosen.shape, chosen.shape, "published"}, options);
   const auto& s = chosen.shape;
-  const at::Tensor x = at::randn({chosen.batch, s.frames, s.height, s.width, s.channels}), y = at::randn_like(x);
+  const at::Tensor x = at::randn({chosen.batch, s.frames, s.height, s.width, s.channels}),
+                   y = at::randn_like(x);
   model->eval();
   const auto forward = [&] {
     const at::NoGradGuard guard;

@@ -1,5 +1,6 @@
-// All RealPDEBench metrics of one batch (8,20,64,128,2): the streaming accumulator against its reference kernel, and
-// against the time to copy the two fields, the least that any metric could take. Peer: peers/metrics_torch.py.
+// All RealPDEBench metrics of one batch (8,20,64,128,2): the streaming accumulator against its reference
+// kernel, and against the time to copy the two fields, the least that any metric could take. Peer:
+// peers/metrics_torch.py.
 
 #include <benchmark/benchmark.h>
 
@@ -30,7 +31,8 @@ struct Fields {
   int64_t bytes() const { return static_cast<int64_t>(2 * target.data.size() * sizeof(float)); }
 };
 
-void score(benchmark::State& state, metrics::Kernels kernels, int64_t samples, int64_t channels, int threads) {
+void score(benchmark::State& state, metrics::Kernels kernels, int64_t samples, int64_t channels,
+           int threads) {
   const Fields fields(samples, channels);
   metrics::AccumulatorOptions options;
   options.kernels = kernels;
@@ -68,7 +70,9 @@ void copy(benchmark::State& state) {
 
 const auto kUnit = benchmark::kMillisecond;
 BENCHMARK_CAPTURE(score, metrics_8x20x64x128x2, metrics::Kernels::fast, 8, 2, 1)->Unit(kUnit);
-BENCHMARK_CAPTURE(score, metrics_8x20x64x128x2_2_threads, metrics::Kernels::fast, 8, 2, 2)->Unit(kUnit)->UseRealTime();
+BENCHMARK_CAPTURE(score, metrics_8x20x64x128x2_2_threads, metrics::Kernels::fast, 8, 2, 2)
+    ->Unit(kUnit)
+    ->UseRealTime();
 BENCHMARK_CAPTURE(score, metrics_8x20x64x128x3, metrics::Kernels::fast, 8, 3, 1)->Unit(kUnit);
 BENCHMARK_CAPTURE(score, metrics_1x20x64x128x2_reference, metrics::Kernels::reference, 1, 2, 1)->Unit(kUnit);
 BENCHMARK_CAPTURE(stream, metrics_8x20x64x128x2_streaming, 8, 2)->Unit(kUnit);

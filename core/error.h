@@ -8,8 +8,9 @@ namespace windtunnel::core {
 /// The value is the process exit code.
 enum class ErrorKind { usage = 2, data = 3, model = 4, environment = 5, interrupted = 6 };
 
-/// The only exception of the project. `found` says what is wrong and where (file, key, channel); `expected` what
-/// would be right; `hint` what to do next. The program prints the three on separate lines and exits with `kind`.
+/// The only exception of the project. `found` says what is wrong and where (file, key, channel); `expected`
+/// what would be right; `hint` what to do next. The program prints the three on separate lines and exits with
+/// `kind`.
 class Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, std::string found, std::string expected = "", std::string hint = "");

@@ -30,7 +30,7 @@ struct Descriptor {
 int open_readable(const fs::path& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) throw data_error("cannot read " + path.string() + ": " + reason(), "a readable file");
-  struct stat info{};
+  struct stat info {};
   if (::fstat(fd, &info) == 0 && S_ISDIR(info.st_mode)) {
     ::close(fd);
     throw data_error("cannot read " + path.string() + ": it is a folder", "a readable file");
@@ -70,12 +70,14 @@ void write_atomic(const fs::path& path, const std::function<void(const fs::path&
     write(temporary);
     const Descriptor file(::open(temporary.c_str(), O_RDONLY | O_CLOEXEC));
     if (file.fd < 0 || ::fsync(file.fd) != 0)
-      throw environment_error("cannot flush " + temporary.string() + ": " + reason(), "room and write permission");
+      throw environment_error("cannot flush " + temporary.string() + ": " + reason(),
+                              "room and write permission");
     std::error_code code;
     fs::rename(temporary, path, code);
     if (code)
-      throw environment_error("cannot rename " + temporary.string() + " to " + path.string() + ": " + code.message(),
-                              "write permission");
+      throw environment_error(
+          "cannot rename " + temporary.string() + " to " + path.string() + ": " + code.message(),
+          "write permission");
   } catch (...) {
     std::error_code ignored;
     fs::remove(temporary, ignored);
@@ -87,7 +89,8 @@ void write_file_atomic(const fs::path& path, std::string_view bytes) {
   write_atomic(path, [&](const fs::path& temporary) {
     const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (file.fd < 0)
-      throw environment_error("cannot write " + path.string() + ": " + reason(), "a folder with write permission");
+      throw environment_error("cannot write " + path.string() + ": " + reason(),
+                              "a folder with write permission");
     write_all(file.fd, bytes, path);
   });
 }
@@ -95,7 +98,8 @@ void write_file_atomic(const fs::path& path, std::string_view bytes) {
 void append_line(const fs::path& path, std::string_view line) {
   const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
   if (file.fd < 0)
-    throw environment_error("cannot write " + path.string() + ": " + reason(), "a folder with write permission");
+    throw environment_error("cannot write " + path.string() + ": " + reason(),
+                            "a folder with write permission");
   write_all(file.fd, std::string(line) + "\n", path);
 }
 
@@ -109,7 +113,7 @@ void make_folder(const fs::path& path) {
 
 MappedFile::MappedFile(const fs::path& path) : path_(path.string()) {
   const Descriptor file(open_readable(path));
-  struct stat info{};
+  struct stat info {};
   if (::fstat(file.fd, &info) != 0) throw data_error("cannot read " + path_ + ": " + reason());
   size_ = static_cast<size_t>(info.st_size);
   if (size_ == 0) return;

@@ -45,7 +45,11 @@ void log_warning(std::string_view message) { logger().warn("warning: {}", messag
 void set_log_quiet(bool quiet) { g_quiet = quiet; }
 
 Progress::Progress(std::string label, int64_t total, double plain_interval)
-    : label_(std::move(label)), total_(total), start_(now()), interval_(plain_interval), terminal_(isatty(2) != 0) {
+    : label_(std::move(label)),
+      total_(total),
+      start_(now()),
+      interval_(plain_interval),
+      terminal_(isatty(2) != 0) {
   last_draw_ = start_;
 }
 
@@ -65,12 +69,13 @@ void Progress::draw(bool last) {
   const double elapsed = last_draw_ - start_;
   const double rate = elapsed > 0 ? static_cast<double>(done_) / elapsed : 0;
   std::string tail;
-  if (done_ < total_ && rate > 0) tail = ", " + duration(static_cast<double>(total_ - done_) / rate) + " left";
+  if (done_ < total_ && rate > 0)
+    tail = ", " + duration(static_cast<double>(total_ - done_) / rate) + " left";
   if (done_ >= total_) tail = ", " + duration(elapsed);
   char rate_text[32];
   std::snprintf(rate_text, sizeof rate_text, "%.3g/s", rate);
-  const std::string line = label_ + " " + std::to_string(done_) + "/" + std::to_string(total_) + ", " + rate_text +
-                           tail + (note_.empty() ? "" : ", " + note_);
+  const std::string line = label_ + " " + std::to_string(done_) + "/" + std::to_string(total_) + ", " +
+                           rate_text + tail + (note_.empty() ? "" : ", " + note_);
   if (terminal_)
     std::fprintf(stderr, "\r\033[K%s%s", line.c_str(), last ? "\n" : "");
   else

@@ -11,8 +11,9 @@ void log_info(std::string_view message);
 void log_warning(std::string_view message);
 void set_log_quiet(bool quiet);
 
-/// One line of progress for long work: rate, remaining time and a note (for example the loss). On a terminal the line
-/// is redrawn; elsewhere a plain line appears at most every `plain_interval` seconds. Not thread safe.
+/// One line of progress for long work: rate, remaining time and a note (for example the loss). On a terminal
+/// the line is redrawn; elsewhere a plain line appears at most every `plain_interval` seconds. Not thread
+/// safe.
 class Progress {
  public:
   Progress(std::string label, int64_t total, double plain_interval = 10.0);

@@ -55,7 +55,8 @@ class Reader : public OptionVisitor {
       }
     }
   }
-  void choice(const char* key, std::string& value, const std::vector<std::string>& allowed, const char*) override {
+  void choice(const char* key, std::string& value, const std::vector<std::string>& allowed,
+              const char*) override {
     if (const Json* v = find(key)) {
       const std::string text = v->is_string() ? v->get<std::string>() : v->dump();
       for (const auto& candidate : allowed)
@@ -113,7 +114,9 @@ class Reader : public OptionVisitor {
 class Writer : public OptionVisitor {
  public:
   void operator()(const char* key, bool& v, const char* doc) override { add(key, v, "bool", doc); }
-  void operator()(const char* key, int64_t& v, const char* doc, Range) override { add(key, v, "integer", doc); }
+  void operator()(const char* key, int64_t& v, const char* doc, Range) override {
+    add(key, v, "integer", doc);
+  }
   void operator()(const char* key, double& v, const char* doc, Range) override { add(key, v, "number", doc); }
   void operator()(const char* key, std::string& v, const char* doc) override { add(key, v, "text", doc); }
   void operator()(const char* key, std::vector<int64_t>& v, const char* doc) override {
@@ -125,7 +128,8 @@ class Writer : public OptionVisitor {
   void operator()(const char* key, std::vector<std::string>& v, const char* doc) override {
     add(key, v, "list of texts", doc);
   }
-  void choice(const char* key, std::string& v, const std::vector<std::string>& allowed, const char* doc) override {
+  void choice(const char* key, std::string& v, const std::vector<std::string>& allowed,
+              const char* doc) override {
     add(key, v, join(allowed, " | "), doc);
   }
 
@@ -143,7 +147,8 @@ class Writer : public OptionVisitor {
 
 void read_options(Options& options, const Json& values, const std::string& where) {
   if (values.is_null()) return;
-  if (!values.is_object()) throw usage_error(where + ": options are " + std::string(values.type_name()), "keys and values");
+  if (!values.is_object())
+    throw usage_error(where + ": options are " + std::string(values.type_name()), "keys and values");
   Reader reader(values, where);
   options.describe(reader);
   reader.reject_unknown();

@@ -32,18 +32,20 @@ class OptionVisitor {
                       const char* doc) = 0;
 };
 
-/// Base of every options struct. The one declaration in describe() feeds reading, printing, --help and the hash:
+/// Base of every options struct. The one declaration in describe() feeds reading, printing, --help and the
+/// hash:
 ///   struct FnoOptions : core::Options {
 ///     int64_t width = 64;
-///     void describe(core::OptionVisitor& v) override { v("width", width, "channels of the lifted field", core::kPositive); }
+///     void describe(core::OptionVisitor& v) override { v("width", width, "channels of the lifted field",
+///     core::kPositive); }
 ///   };
 struct Options {
   virtual ~Options() = default;
   virtual void describe(OptionVisitor& visitor) = 0;
 };
 
-/// Sets the options named in the object `values`; an unknown key, a wrong type or a value out of range is a usage
-/// error that names `where` (file or command line) and the nearest valid key.
+/// Sets the options named in the object `values`; an unknown key, a wrong type or a value out of range is a
+/// usage error that names `where` (file or command line) and the nearest valid key.
 void read_options(Options& options, const Json& values, const std::string& where);
 
 /// Every option with its current value, as an object.

@@ -8,8 +8,8 @@
 
 namespace windtunnel::core {
 
-/// Python's `random.Random`: MT19937 seeded by init_by_array of the integer's 32-bit words. Used where published
-/// splits, masks or draws must be reproduced, and as the project's one generator of sample streams.
+/// Python's `random.Random`: MT19937 seeded by init_by_array of the integer's 32-bit words. Used where
+/// published splits, masks or draws must be reproduced, and as the project's one generator of sample streams.
 class PythonRandom {
  public:
   explicit PythonRandom(uint64_t seed);

@@ -27,8 +27,9 @@ struct TensorView {
 };
 
 /// Read-only safetensors file: u64 little-endian header length, JSON header
-/// {name: {dtype, shape, data_offsets: [begin, end]}, "__metadata__": {text: text}}, raw data. The file is mapped;
-/// every length, offset and shape is checked before use. Errors are data errors naming the file and tensor.
+/// {name: {dtype, shape, data_offsets: [begin, end]}, "__metadata__": {text: text}}, raw data. The file is
+/// mapped; every length, offset and shape is checked before use. Errors are data errors naming the file and
+/// tensor.
 class SafetensorsFile {
  public:
   explicit SafetensorsFile(const std::filesystem::path& path);
@@ -49,7 +50,8 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
-/// Writes atomically. Tensors are ordered by falling item size so that each is aligned; the header is padded to 64.
+/// Writes atomically. Tensors are ordered by falling item size so that each is aligned; the header is padded
+/// to 64.
 void write_safetensors(const std::filesystem::path& path,
                        const std::vector<std::pair<std::string, TensorView>>& tensors,
                        const std::map<std::string, std::string>& metadata = {});

@@ -26,8 +26,8 @@ class Sha256 {
   std::unique_ptr<State> state_;
 };
 
-/// First 8 bytes (big endian) of SHA-256("<seed>/<id>"): the seed of one sample's random stream, independent of the
-/// order, thread or rank that reads it.
+/// First 8 bytes (big endian) of SHA-256("<seed>/<id>"): the seed of one sample's random stream, independent
+/// of the order, thread or rank that reads it.
 uint64_t stream_seed(uint64_t seed, std::string_view id);
 
 }  // namespace windtunnel::core

@@ -10,7 +10,8 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 std::vector<std::string> split(std::string_view text, char separator);
 std::string trim(std::string_view text);
 
-/// The candidate with the smallest edit distance to `name`, or "" if none is near (more than half its letters differ).
+/// The candidate with the smallest edit distance to `name`, or "" if none is near (more than half its letters
+/// differ).
 std::string nearest(std::string_view name, const std::vector<std::string>& candidates);
 
 /// "did you mean 'fno'? known: cno, fno, unet" for error hints.

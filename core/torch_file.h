@@ -37,7 +37,7 @@ struct PickleOpaque {
 
 struct PickleDict {
   std::vector<std::pair<PicklePtr, PicklePtr>> items;  ///< insertion order
-  std::string kind;                                     ///< "dict", "OrderedDict", "defaultdict"
+  std::string kind;                                    ///< "dict", "OrderedDict", "defaultdict"
 };
 struct PickleList {
   std::vector<PicklePtr> items;
@@ -46,7 +46,8 @@ struct PickleList {
 
 /// Inert value tree of a pickle: tensors and plain containers only.
 struct PickleValue {
-  std::variant<std::monostate, bool, int64_t, double, std::string, PickleTensor, PickleDict, PickleList, PickleOpaque>
+  std::variant<std::monostate, bool, int64_t, double, std::string, PickleTensor, PickleDict, PickleList,
+               PickleOpaque>
       value;
 
   bool is_none() const { return value.index() == 0; }
@@ -61,11 +62,11 @@ struct PickleValue {
   PicklePtr find(const std::string& key) const;
 };
 
-/// A file written by Python's torch.save: zip container (current) or five pickles and raw storages (legacy), pickle
-/// protocols 2 to 5. Knows the containers, tensors, numpy scalars and sizes that occur in checkpoints and index
-/// files; any other callable becomes a PickleOpaque (whole pickled modules are such: see state_dict()).
-/// Malformed input is a data error naming file and byte; recursion, memory and loops are bounded. Values found in
-/// root() last as long as the TorchFile.
+/// A file written by Python's torch.save: zip container (current) or five pickles and raw storages (legacy),
+/// pickle protocols 2 to 5. Knows the containers, tensors, numpy scalars and sizes that occur in checkpoints
+/// and index files; any other callable becomes a PickleOpaque (whole pickled modules are such: see
+/// state_dict()). Malformed input is a data error naming file and byte; recursion, memory and loops are
+/// bounded. Values found in root() last as long as the TorchFile.
 class TorchFile {
  public:
   explicit TorchFile(const std::filesystem::path& path);
@@ -80,10 +81,11 @@ class TorchFile {
 
 /// Name -> tensor of a state dictionary found in `root`: the dictionary itself, its entry `model_state_dict`,
 /// `state_dict` or `model`, or a whole pickled module (walks _parameters, persistent _buffers, _modules).
-std::vector<std::pair<std::string, PickleTensor>> state_dict(const PickleValue& root, const std::string& origin);
+std::vector<std::pair<std::string, PickleTensor>> state_dict(const PickleValue& root,
+                                                             const std::string& origin);
 
-/// Writes a zip that Python's torch.load(weights_only=True) opens: {"model_state_dict": OrderedDict(name -> tensor)},
-/// plus the scalar entries of `extra`.
+/// Writes a zip that Python's torch.load(weights_only=True) opens: {"model_state_dict": OrderedDict(name ->
+/// tensor)}, plus the scalar entries of `extra`.
 void write_torch_state(const std::filesystem::path& path,
                        const std::vector<std::pair<std::string, TensorView>>& tensors,
                        const std::vector<std::pair<std::string, double>>& extra = {});

@@ -7,8 +7,8 @@
 #include <ATen/ops/einsum.h>
 #include <ATen/ops/fft_irfft2.h>
 #include <ATen/ops/fft_rfft2.h>
-#include <ATen/ops/real.h>
 #include <ATen/ops/imag.h>
+#include <ATen/ops/real.h>
 #include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
@@ -35,12 +35,14 @@ const Afno::Matrices& Afno::matrices(const at::Tensor& u) const {
   const int64_t second = std::min(modes_, g / 2 + 1);
   const double root = std::sqrt(static_cast<double>(g));  // orthonormal: 1/sqrt(g) per axis and direction
   cache_ = {(full_dft(first) / root).to(u.options()), (half_dft(g, second) / root).to(u.options()),
-            (full_dft_inverse(first) * root).to(u.options()), (half_dft_inverse(g, second) * root).to(u.options())};
+            (full_dft_inverse(first) * root).to(u.options()),
+            (half_dft_inverse(g, second) * root).to(u.options())};
   cached_grid_ = g;
   return cache_;
 }
 
-// rows (blocks, M, 2*size), real and imaginary parts side by side -> same. A complex product is a real one with
+// rows (blocks, M, 2*size), real and imaginary parts side by side -> same. A complex product is a real one
+// with
 // [[wr, wi], [-wi, wr]].
 at::Tensor Afno::mix(const at::Tensor& rows) const {
   const auto layer = [&](const at::Tensor& x, const at::Tensor& w, const at::Tensor& b) {
@@ -71,10 +73,12 @@ at::Tensor Afno::forward_reference(const at::Tensor& u) const {
   const int64_t g = u.size(1), size = width_ / blocks_;
   const at::Tensor f = at::fft_rfft2(u, std::nullopt, at::IntArrayRef{1, 2}, "ortho");
   const int64_t k1 = std::min(modes_, g), k2 = std::min(modes_, g / 2 + 1);
-  const at::Tensor kept =
-      f.narrow(1, 0, k1).narrow(2, 0, k2).reshape({u.size(0), k1, k2, blocks_, size});
-  const auto multiply = [](const at::Tensor& x, const at::Tensor& w) { return at::einsum("bxyni,nio->bxyno", {x, w}); };
-  const auto layer = [&](const at::Tensor& re, const at::Tensor& im, const at::Tensor& w, const at::Tensor& b) {
+  const at::Tensor kept = f.narrow(1, 0, k1).narrow(2, 0, k2).reshape({u.size(0), k1, k2, blocks_, size});
+  const auto multiply = [](const at::Tensor& x, const at::Tensor& w) {
+    return at::einsum("bxyni,nio->bxyno", {x, w});
+  };
+  const auto layer = [&](const at::Tensor& re, const at::Tensor& im, const at::Tensor& w,
+                         const at::Tensor& b) {
     return std::pair(multiply(re, w.select(0, 0)) - multiply(im, w.select(0, 1)) + b.select(0, 0),
                      multiply(im, w.select(0, 0)) + multiply(re, w.select(0, 1)) + b.select(0, 1));
   };

@@ -6,10 +6,11 @@
 
 namespace windtunnel::baselines {
 
-/// Adaptive Fourier mixing of (B,G,G,E), E = blocks * width: F = orthonormal 2-D real transform; on its leading
-/// [modes, modes] frequencies, block by block with complex weights w1, w2,
+/// Adaptive Fourier mixing of (B,G,G,E), E = blocks * width: F = orthonormal 2-D real transform; on its
+/// leading [modes, modes] frequencies, block by block with complex weights w1, w2,
 ///   h = act(F w1 + b1) (real and imaginary part separately),  Z = h w2 + b2;  0 elsewhere;
-/// result = inverse transform of Z + input. Only non-negative frequencies of the first axis are kept if modes < G.
+/// result = inverse transform of Z + input. Only non-negative frequencies of the first axis are kept if modes
+/// < G.
 class Afno : public torch::nn::Module {
  public:
   Afno(int64_t width, int64_t blocks, int64_t modes, const std::string& act, bool reference);

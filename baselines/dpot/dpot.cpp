@@ -32,28 +32,36 @@ DpotSizes checked_sizes(const ModelContext& context, const DpotOptions& o) {
     throw model_error("dpot: embed_dim " + text(o.embed_dim) + " with n_blocks " + text(o.n_blocks),
                       "embed_dim a multiple of 8 and of n_blocks");
   if (in.height < 2 || in.width < 2)
-    throw model_error("dpot: the field has " + text(in.height) + " x " + text(in.width) + " points", "at least 2 x 2");
+    throw model_error("dpot: the field has " + text(in.height) + " x " + text(in.width) + " points",
+                      "at least 2 x 2");
   if (out.height != in.height || out.width != in.width)
     throw model_error("dpot: input and output grids differ", "the same H and W");
   require("in_timesteps", o.in_timesteps, in.frames, "input frames");
   require("in_channels", o.in_channels, std::max(in.channels, kFewestChannels), "input channels, at least 4");
   const int64_t out_channels = given_or(o.out_channels, std::max(out.channels, kFewestChannels));
   if (out_channels < out.channels || (out.channels > kFewestChannels && out_channels != out.channels))
-    throw model_error("dpot: out_channels is " + text(out_channels),
-                      "at least the " + text(out.channels) + " channels of the target, exactly those if more than 4");
+    throw model_error(
+        "dpot: out_channels is " + text(out_channels),
+        "at least the " + text(out.channels) + " channels of the target, exactly those if more than 4");
   const int64_t frames = given_or(o.out_timesteps, out.frames);
   if (frames > out.frames)
-    throw model_error("dpot: out_timesteps is " + text(frames), "at most the " + text(out.frames) + " target frames");
+    throw model_error("dpot: out_timesteps is " + text(frames),
+                      "at most the " + text(out.frames) + " target frames");
   if (frames < out.frames && out.channels != in.channels)
-    throw model_error("dpot: predictions of " + text(out.channels) + " channels cannot be fed back as " +
-                          text(in.channels),
-                      "out_timesteps equal to the " + text(out.frames) + " target frames");
+    throw model_error(
+        "dpot: predictions of " + text(out.channels) + " channels cannot be fed back as " + text(in.channels),
+        "out_timesteps equal to the " + text(out.frames) + " target frames");
   if (const int64_t rest = out.frames % frames; rest != 0 && rest < frames / 2)
-    throw model_error("dpot: windows of " + text(frames) + " frames leave " + text(rest) + " of " + text(out.frames) +
-                          " target frames without a prediction",
+    throw model_error("dpot: windows of " + text(frames) + " frames leave " + text(rest) + " of " +
+                          text(out.frames) + " target frames without a prediction",
                       "out_timesteps that divides the target frames");
-  return {o.img_size, o.patch_size, o.img_size / o.patch_size, in.channels, std::max(in.channels, kFewestChannels),
-          in.frames,  out_channels * o.patch_size + 3};
+  return {o.img_size,
+          o.patch_size,
+          o.img_size / o.patch_size,
+          in.channels,
+          std::max(in.channels, kFewestChannels),
+          in.frames,
+          out_channels * o.patch_size + 3};
 }
 
 StateDict with_prefix(const StateDict& state) {
@@ -63,8 +71,8 @@ StateDict with_prefix(const StateDict& state) {
       if (found.empty() && name.rfind(prefix, 0) == 0) found = prefix;
   StateDict renamed;
   for (const auto& [name, value] : state)
-    renamed.emplace_back(kPrefix + (!found.empty() && name.rfind(found, 0) == 0 ? name.substr(found.size()) : name),
-                         value);
+    renamed.emplace_back(
+        kPrefix + (!found.empty() && name.rfind(found, 0) == 0 ? name.substr(found.size()) : name), value);
   return renamed;
 }
 
@@ -89,8 +97,9 @@ void DpotOptions::describe(core::OptionVisitor& v) {
   v.choice("act", act, Activation::names(), "activation everywhere");
   v.choice("time_agg", time_agg, {"exp_mlp", "mlp"}, "time aggregation with or without the cosine factor");
   v("backbone", backbone, "file of pretrained weights, loaded where names and shapes fit; empty: none");
-  v.choice("kernels", kernels, {"auto", "fast", "reference"},
-           "merged patch embedding and matrix transforms (fast) or convolutions and FFT; no effect on results");
+  v.choice(
+      "kernels", kernels, {"auto", "fast", "reference"},
+      "merged patch embedding and matrix transforms (fast) or convolutions and FFT; no effect on results");
 }
 
 core::Json DpotOptions::from_published(core::Json config) {

@@ -19,7 +19,9 @@ namespace {
 
 // Angle 2 pi k (p/n_out - q/n_in), its products reduced first.
 double angle(int64_t k, int64_t p, int64_t n_out, int64_t q, int64_t n_in) {
-  const auto turn = [](int64_t product, int64_t n) { return static_cast<double>(product % n) / static_cast<double>(n); };
+  const auto turn = [](int64_t product, int64_t n) {
+    return static_cast<double>(product % n) / static_cast<double>(n);
+  };
   return 2 * std::numbers::pi * (turn(k * p, n_out) - turn(k * q, n_in));
 }
 
@@ -48,7 +50,8 @@ at::Tensor half_axis(int64_t n_out, int64_t n_in, Wave wave) {
   const int64_t cols = std::min(n_in / 2 + 1, n_out / 2 + 1);
   return build(n_out, n_in, [&](int64_t p, int64_t q) {
     double sum = 0;
-    for (int64_t k = 0; k < cols; ++k) sum += (k == 0 || 2 * k == n_out ? 1 : 2) * wave(angle(k, p, n_out, q, n_in));
+    for (int64_t k = 0; k < cols; ++k)
+      sum += (k == 0 || 2 * k == n_out ? 1 : 2) * wave(angle(k, p, n_out, q, n_in));
     return sum;
   });
 }

@@ -4,14 +4,15 @@
 
 namespace windtunnel::baselines {
 
-/// Resamples fields (N,X,Y,C) to (N,A,B,C) by cutting or padding their Fourier series; constants stay constant.
+/// Resamples fields (N,X,Y,C) to (N,A,B,C) by cutting or padding their Fourier series; constants stay
+/// constant.
 ///
 /// published: with f the transform (full axis X, half axis Y) and z = 0,
 ///   z[:top,:cols] = f[:top,:cols],  z[A-bot:,:cols] = f[X-bot:,:cols],
 ///   top = min((X+1)/2,(A+1)/2), bot = min(X/2,A/2), cols = min(Y/2+1,B/2+1),
-/// and the inverse transform of z times A/X * B/Y. Nyquist components are copied as they are, so that enlarging an
-/// even axis counts them twice (Y) or at the negative frequency only (X).
-/// corrected: trigonometric interpolation per axis: a Nyquist component is shared by both signs when enlarging and
+/// and the inverse transform of z times A/X * B/Y. Nyquist components are copied as they are, so that
+/// enlarging an even axis counts them twice (Y) or at the negative frequency only (X). corrected:
+/// trigonometric interpolation per axis: a Nyquist component is shared by both signs when enlarging and
 /// collects both when reducing, so that enlarging and reducing again gives the field back.
 ///
 /// Both are linear: out = R_x f R_y^T (- S_x f S_y^T where published keeps an unpaired frequency).

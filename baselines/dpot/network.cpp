@@ -42,14 +42,16 @@ struct Unpatch : torch::nn::Module {
 struct TimeAggregation : torch::nn::Module {
   TimeAggregation(int64_t frames, int64_t width, bool exponential) {
     weights = register_parameter(
-        "w", normal_values({frames, width, width}, 1 / (static_cast<double>(frames) * std::sqrt(static_cast<double>(width)))));
+        "w", normal_values({frames, width, width},
+                           1 / (static_cast<double>(frames) * std::sqrt(static_cast<double>(width)))));
     if (!exponential) return;
     gamma = register_parameter("gamma", constant_values({1, width}, 0));
     if (ShapeOnly::active()) return;
     const at::Tensor data = gamma.data();
     auto values = data.accessor<float, 2>();
     for (int64_t j = 0; j < width; ++j)
-      values[0][j] = static_cast<float>(std::exp2(-10.0 + 20.0 * static_cast<double>(j) / static_cast<double>(width - 1)));
+      values[0][j] = static_cast<float>(
+          std::exp2(-10.0 + 20.0 * static_cast<double>(j) / static_cast<double>(width - 1)));
   }
   at::Tensor weights, gamma;
 };
@@ -58,8 +60,8 @@ struct TimeAggregation : torch::nn::Module {
 
 DpotBlock::DpotBlock(const DpotOptions& o, const std::string& path) : path_(path), act_(o.act) {
   norm1_ = register_module("norm1", std::make_shared<Affine>(o.embed_dim));
-  filter_ = register_module("filter", std::make_shared<Afno>(o.embed_dim, o.n_blocks, o.modes, o.act,
-                                                             o.kernels == "reference"));
+  filter_ = register_module(
+      "filter", std::make_shared<Afno>(o.embed_dim, o.n_blocks, o.modes, o.act, o.kernels == "reference"));
   norm2_ = register_module("norm2", std::make_shared<Affine>(o.embed_dim));
   const auto mlp = register_module("mlp", std::make_shared<Children>());
   const int64_t hidden = o.embed_dim * o.mlp_ratio;
@@ -78,11 +80,16 @@ at::Tensor DpotBlock::forward(const at::Tensor& v) const {
   return u;
 }
 
-DpotNetwork::DpotNetwork(const DpotSizes& sizes, const DpotOptions& o, int64_t out_channels, int64_t out_frames,
-                         int64_t wanted_channels)
-    : sizes_(sizes), out_channels_(out_channels), out_frames_(out_frames), wanted_(wanted_channels), act_(o.act) {
+DpotNetwork::DpotNetwork(const DpotSizes& sizes, const DpotOptions& o, int64_t out_channels,
+                         int64_t out_frames, int64_t wanted_channels)
+    : sizes_(sizes),
+      out_channels_(out_channels),
+      out_frames_(out_frames),
+      wanted_(wanted_channels),
+      act_(o.act) {
   const int64_t e = o.embed_dim;
-  const at::Tensor position = register_parameter("pos_embed", normal_values({1, e, sizes.grid, sizes.grid}, 0.02));
+  const at::Tensor position =
+      register_parameter("pos_embed", normal_values({1, e, sizes.grid, sizes.grid}, 0.02));
   const auto proj =
       register_module("patch_embed", std::make_shared<Children>())->add("proj", std::make_shared<Children>());
   const auto patch = proj->add("0", std::make_shared<Convolution>(sizes.in_channels + 3, sizes.hidden,
@@ -97,28 +104,32 @@ DpotNetwork::DpotNetwork(const DpotSizes& sizes, const DpotOptions& o, int64_t o
   head->add("0", std::make_shared<Linear>(e, e));
   head->add("2", std::make_shared<Linear>(e, e));
   head->add("4", std::make_shared<Linear>(e, o.n_cls));
-  const auto time = register_module("time_agg_layer",
-                                    std::make_shared<TimeAggregation>(sizes.in_frames, e, o.time_agg == "exp_mlp"));
+  const auto time = register_module(
+      "time_agg_layer", std::make_shared<TimeAggregation>(sizes.in_frames, e, o.time_agg == "exp_mlp"));
   const auto out = register_module("out_layer", std::make_shared<Children>());
   const auto unpatch = out->add("0", std::make_shared<Unpatch>(e, o.out_layer_dim, sizes.patch));
   unpatch_ = unpatch->weight;
   unpatch_bias_ = unpatch->bias;
-  mix_ = out->add("2", std::make_shared<Convolution>(o.out_layer_dim, o.out_layer_dim, at::IntArrayRef{1, 1}));
-  project_ = out->add("4", std::make_shared<Convolution>(o.out_layer_dim, out_channels * out_frames,
-                                                         at::IntArrayRef{1, 1}));
+  mix_ =
+      out->add("2", std::make_shared<Convolution>(o.out_layer_dim, o.out_layer_dim, at::IntArrayRef{1, 1}));
+  project_ = out->add(
+      "4", std::make_shared<Convolution>(o.out_layer_dim, out_channels * out_frames, at::IntArrayRef{1, 1}));
   embedding_ = std::make_unique<PatchEmbedding>(sizes, o, patch, widen, position, time->weights, time->gamma);
 }
 
 at::Tensor DpotNetwork::output(const at::Tensor& v) const {
-  const int64_t batch = v.size(0), g = sizes_.grid, p = sizes_.patch, width = v.size(3), o = unpatch_bias_.size(0);
+  const int64_t batch = v.size(0), g = sizes_.grid, p = sizes_.patch, width = v.size(3),
+                o = unpatch_bias_.size(0);
   at::Tensor y = at::mm(v.view({-1, width}), unpatch_.view({width, p * p * o})).view({-1, o});
-  y = act_.consume(y.requires_grad() && at::GradMode::is_enabled() ? y + unpatch_bias_ : y.add_(unpatch_bias_));
+  y = act_.consume(y.requires_grad() && at::GradMode::is_enabled() ? y + unpatch_bias_
+                                                                   : y.add_(unpatch_bias_));
   y = act_.consume(pointwise(y, *mix_));
   const bool all = Trace::active() || wanted_ == out_channels_;
   const int64_t channels = all ? out_channels_ : wanted_;
   const at::Tensor weight =
       project_->weight.view({out_frames_, out_channels_, o}).narrow(1, 0, channels).reshape({-1, o});
-  const at::Tensor bias = project_->bias.view({out_frames_, out_channels_}).narrow(1, 0, channels).reshape({-1});
+  const at::Tensor bias =
+      project_->bias.view({out_frames_, out_channels_}).narrow(1, 0, channels).reshape({-1});
   y = at::linear(y, weight, bias).view({batch, g, g, p, p, out_frames_, channels});
   y = y.permute({0, 5, 1, 3, 2, 4, 6}).reshape({batch, out_frames_, g * p, g * p, channels});
   if (Trace* trace = Trace::active())

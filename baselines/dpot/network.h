@@ -22,9 +22,9 @@ class DpotBlock : public torch::nn::Module {
   std::shared_ptr<Convolution> first_, second_;
 };
 
-/// Fields (B,Ti,S,S,C) -> (B,To,S,S,C_out): patch embedding with time aggregation, `depth` blocks, and an output stage
-/// (transposed patch convolution E -> O, act, linear O -> O, act, linear O -> Co*To) of which the first C_out channels
-/// are computed. The class head belongs to the published state only.
+/// Fields (B,Ti,S,S,C) -> (B,To,S,S,C_out): patch embedding with time aggregation, `depth` blocks, and an
+/// output stage (transposed patch convolution E -> O, act, linear O -> O, act, linear O -> Co*To) of which
+/// the first C_out channels are computed. The class head belongs to the published state only.
 class DpotNetwork : public torch::nn::Module {
  public:
   DpotNetwork(const DpotSizes& sizes, const DpotOptions& options, int64_t out_channels, int64_t out_frames,
@@ -41,7 +41,8 @@ class DpotNetwork : public torch::nn::Module {
   std::unique_ptr<PatchEmbedding> embedding_;
   std::vector<std::shared_ptr<DpotBlock>> blocks_;
   std::shared_ptr<Convolution> mix_, project_;
-  at::Tensor unpatch_, unpatch_bias_;  ///< (E,P,P,O), so that one product gives the points of a patch in order
+  at::Tensor unpatch_,
+      unpatch_bias_;  ///< (E,P,P,O), so that one product gives the points of a patch in order
 };
 
 }  // namespace windtunnel::baselines

@@ -14,9 +14,9 @@
 
 namespace windtunnel::baselines {
 
-PatchEmbedding::PatchEmbedding(const DpotSizes& sizes, const DpotOptions& o, std::shared_ptr<Convolution> patch,
-                               std::shared_ptr<Convolution> widen, at::Tensor position, at::Tensor weights,
-                               at::Tensor gamma)
+PatchEmbedding::PatchEmbedding(const DpotSizes& sizes, const DpotOptions& o,
+                               std::shared_ptr<Convolution> patch, std::shared_ptr<Convolution> widen,
+                               at::Tensor position, at::Tensor weights, at::Tensor gamma)
     : sizes_(sizes),
       act_(o.act),
       reference_(o.kernels == "reference"),
@@ -62,7 +62,8 @@ void PatchEmbedding::trace_patches(const at::Tensor& activated) const {
 
 at::Tensor PatchEmbedding::forward(const at::Tensor& x) const {
   if (reference_) return forward_reference(x);
-  const int64_t batch = x.size(0), frames = x.size(1), g = sizes_.grid, p = sizes_.patch, hidden = sizes_.hidden;
+  const int64_t batch = x.size(0), frames = x.size(1), g = sizes_.grid, p = sizes_.patch,
+                hidden = sizes_.hidden;
   const int64_t width = widen_->weight.size(0), fields = sizes_.fields;
   if (!constant_patches_.defined() || constant_patches_.device() != x.device())
     constant_patches_ = patches(constant_channels(x));
@@ -72,8 +73,9 @@ at::Tensor PatchEmbedding::forward(const at::Tensor& x) const {
   };
   const at::Tensor constants =
       at::linear(constant_patches_, matrix(fields, sizes_.in_channels + 3 - fields), patch_->bias);
-  at::Tensor a = at::linear(patches(x.reshape({batch * frames, sizes_.side, sizes_.side, fields})), matrix(0, fields))
-                     .view({batch, frames, g, g, hidden});
+  at::Tensor a =
+      at::linear(patches(x.reshape({batch * frames, sizes_.side, sizes_.side, fields})), matrix(0, fields))
+          .view({batch, frames, g, g, hidden});
   a = act_.consume(a + constants);
   trace_patches(a);
 
@@ -81,7 +83,8 @@ at::Tensor PatchEmbedding::forward(const at::Tensor& x) const {
   const at::Tensor wave = phases(x);
   const at::Tensor scaled = wave.defined() ? widen.t() * wave : widen.t().expand({frames, hidden, width});
   const at::Tensor merged = at::bmm(scaled, weights_);  // (T,hidden,E)
-  const at::Tensor total = wave.defined() ? at::einsum("te,tej->ej", {wave.squeeze(1), weights_}) : weights_.sum(0);
+  const at::Tensor total =
+      wave.defined() ? at::einsum("te,tej->ej", {wave.squeeze(1), weights_}) : weights_.sum(0);
   const at::Tensor shift = position_.view({width, g * g}).t() + widen_->bias;  // (G*G,E)
   const at::Tensor rows = a.permute({0, 2, 3, 1, 4}).reshape({batch, g * g, frames * hidden});
   const at::Tensor y = at::matmul(rows, merged.view({frames * hidden, width})) + at::mm(shift, total);
@@ -91,7 +94,8 @@ at::Tensor PatchEmbedding::forward(const at::Tensor& x) const {
 at::Tensor PatchEmbedding::forward_reference(const at::Tensor& x) const {
   const int64_t batch = x.size(0), frames = x.size(1), side = sizes_.side, g = sizes_.grid;
   const at::Tensor constants = constant_channels(x).expand({batch, -1, -1, -1, -1});
-  const at::Tensor images = at::cat({x, constants}, 4).reshape({batch * frames, side, side, -1}).permute({0, 3, 1, 2});
+  const at::Tensor images =
+      at::cat({x, constants}, 4).reshape({batch * frames, side, side, -1}).permute({0, 3, 1, 2});
   const at::Tensor a = act_(at::conv2d(images, patch_->weight, patch_->bias, {sizes_.patch, sizes_.patch}));
   trace_patches(a.permute({0, 2, 3, 1}));
   const at::Tensor v = at::conv2d(a, widen_->weight, widen_->bias) + position_;

@@ -14,17 +14,19 @@ struct DpotSizes {
   int64_t hidden;                          ///< width of the patch embedding, out_channels * patch + 3
 };
 
-/// Fields (B,T,S,S,C) -> features (B,G,G,E). Each frame, with channels of ones up to in_channels and the coordinates
-/// x, y, t in 0..1 appended, is cut into patches: a = act(patch convolution to `hidden`), v_t = a_t P + b + position.
-/// Time aggregation: out = sum_t (v_t * cos(u_t gamma)) w[t], u_t = t/(T-1); without the cosine for time_agg mlp.
+/// Fields (B,T,S,S,C) -> features (B,G,G,E). Each frame, with channels of ones up to in_channels and the
+/// coordinates x, y, t in 0..1 appended, is cut into patches: a = act(patch convolution to `hidden`), v_t =
+/// a_t P + b + position. Time aggregation: out = sum_t (v_t * cos(u_t gamma)) w[t], u_t = t/(T-1); without
+/// the cosine for time_agg mlp.
 ///
-/// The fast form multiplies P, the cosine and w[t] into one (hidden, E) matrix per frame first, which replaces T
-/// products of width E by T of width `hidden` << E, and treats the channels that no sample changes as constants.
-/// Holds only references to the network's modules of the published state.
+/// The fast form multiplies P, the cosine and w[t] into one (hidden, E) matrix per frame first, which
+/// replaces T products of width E by T of width `hidden` << E, and treats the channels that no sample changes
+/// as constants. Holds only references to the network's modules of the published state.
 class PatchEmbedding {
  public:
   PatchEmbedding(const DpotSizes& sizes, const DpotOptions& options, std::shared_ptr<Convolution> patch,
-                 std::shared_ptr<Convolution> widen, at::Tensor position, at::Tensor weights, at::Tensor gamma);
+                 std::shared_ptr<Convolution> widen, at::Tensor position, at::Tensor weights,
+                 at::Tensor gamma);
   at::Tensor forward(const at::Tensor& x) const;
 
  private:

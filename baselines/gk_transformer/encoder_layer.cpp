@@ -69,8 +69,10 @@ at::Tensor GalerkinAttention::scores(const at::Tensor& x) const {
     const auto parts = sample.unbind(1);  // K and V, (n,heads,d) with strides kept
     products.push_back(at::bmm(parts[0].permute({1, 2, 0}), parts[1].permute({1, 0, 2})));
   }
-  const at::Tensor gk = gather(norm_k_, &Affine::weight).unsqueeze(2), bk = gather(norm_k_, &Affine::bias).unsqueeze(2);
-  const at::Tensor gv = gather(norm_v_, &Affine::weight).unsqueeze(1), bv = gather(norm_v_, &Affine::bias).unsqueeze(1);
+  const at::Tensor gk = gather(norm_k_, &Affine::weight).unsqueeze(2),
+                   bk = gather(norm_k_, &Affine::bias).unsqueeze(2);
+  const at::Tensor gv = gather(norm_v_, &Affine::weight).unsqueeze(1),
+                   bv = gather(norm_v_, &Affine::bias).unsqueeze(1);
   const at::Tensor sk = gk * sums.select(1, 0).unsqueeze(3), sv = gv * sums.select(1, 1).unsqueeze(2);
   const at::Tensor s = gk * at::stack(products) * gv + sk * bv + bk * sv + static_cast<double>(n) * bk * bv;
   return s / static_cast<double>(n);
@@ -100,7 +102,8 @@ at::Tensor GalerkinAttention::forward_reference(const at::Tensor& x, const Atten
     return at::stack(heads, 1);
   };
   const at::Tensor k = normed(project(1), norm_k_), v = normed(project(2), norm_v_);
-  const at::Tensor s = dropout(at::matmul(k.transpose(2, 3), v) / static_cast<double>(n), drop.p, drop.generator);
+  const at::Tensor s =
+      dropout(at::matmul(k.transpose(2, 3), v) / static_cast<double>(n), drop.p, drop.generator);
   const at::Tensor y = at::matmul(project(0), s).transpose(1, 2).reshape({batch, n, width_});
   if (Trace* trace = Trace::active()) trace->value(path_, y);
   return y;

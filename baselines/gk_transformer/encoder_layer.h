@@ -9,10 +9,10 @@
 
 namespace windtunnel::baselines {
 
-/// Galerkin attention over n tokens, per head of width d: S = LN(K)^T LN(V) / n, y = Q dropout(S), heads side by side.
-/// Q, K, V are linear in x; each head has its own scale and shift of K and V.
-/// The fast form applies the norms' scales and shifts to S and multiplies S into the weights of Q, so that neither
-/// Q nor scaled K and V exist as arrays of n rows.
+/// Galerkin attention over n tokens, per head of width d: S = LN(K)^T LN(V) / n, y = Q dropout(S), heads side
+/// by side. Q, K, V are linear in x; each head has its own scale and shift of K and V. The fast form applies
+/// the norms' scales and shifts to S and multiplies S into the weights of Q, so that neither Q nor scaled K
+/// and V exist as arrays of n rows.
 class GalerkinAttention : public torch::nn::Module {
  public:
   GalerkinAttention(const GkTransformerOptions& options, const std::string& path);
@@ -31,7 +31,8 @@ class GalerkinAttention : public torch::nn::Module {
   std::vector<std::shared_ptr<Affine>> norm_k_, norm_v_;
 };
 
-/// x + attention(x), then + linear(relu(linear x)), with dropout on attention, hidden layer and result in training.
+/// x + attention(x), then + linear(relu(linear x)), with dropout on attention, hidden layer and result in
+/// training.
 class GalerkinEncoderLayer : public torch::nn::Module {
  public:
   GalerkinEncoderLayer(const GkTransformerOptions& options, const std::string& path);

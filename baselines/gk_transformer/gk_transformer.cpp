@@ -18,8 +18,8 @@ bool is_complex_weight(const std::string& name) { return name.find(".weights") !
 
 void check(const ModelContext& context, const GkTransformerOptions& o) {
   if (o.n_hidden % o.n_head != 0)
-    throw model_error("gk_transformer: n_hidden " + std::to_string(o.n_hidden) + " is not a multiple of n_head " +
-                          std::to_string(o.n_head),
+    throw model_error("gk_transformer: n_hidden " + std::to_string(o.n_hidden) +
+                          " is not a multiple of n_head " + std::to_string(o.n_head),
                       "heads of equal width");
   const auto limit = [](const char* key, int64_t modes, int64_t most, const char* axis) {
     if (modes > most)
@@ -51,25 +51,28 @@ void GkTransformerOptions::describe(core::OptionVisitor& v) {
   v("fourier_modes_x", fourier_modes_x, "modes kept per corner along H", core::kPositive);
   v("fourier_modes_y", fourier_modes_y, "modes kept along W (half axis)", core::kPositive);
   v.choice("regressor_activation", regressor_activation, {"silu", "relu"}, "in the regressor's head");
-  v.choice("kernels", kernels, {"auto", "fast", "reference"},
-           "merged attention and truncated matrix transforms (fast) or the textbook form; no effect on results");
+  v.choice(
+      "kernels", kernels, {"auto", "fast", "reference"},
+      "merged attention and truncated matrix transforms (fast) or the textbook form; no effect on results");
 }
 
 core::Json GkTransformerOptions::from_published(core::Json config) {
   static const std::pair<const char*, core::Json> kFixed[] = {
-      {"attention_type", "galerkin"}, {"decoder_type", "ifft2"}, {"spacial_dim", 3},        {"spacial_fc", true},
-      {"layer_norm", false},          {"attn_norm", true},       {"batch_norm", false},     {"symmetric_init", false},
-      {"return_attn_weight", false},  {"return_latent", false},
+      {"attention_type", "galerkin"}, {"decoder_type", "ifft2"}, {"spacial_dim", 3},
+      {"spacial_fc", true},           {"layer_norm", false},     {"attn_norm", true},
+      {"batch_norm", false},          {"symmetric_init", false}, {"return_attn_weight", false},
+      {"return_latent", false},
   };
   for (const auto& [key, value] : kFixed) {
     if (config.contains(key) && config.at(key) != value)
-      throw usage_error("gk_transformer: '" + std::string(key) + "' is " + config.at(key).dump(), value.dump(),
-                        "other architectures of the published program are not offered");
+      throw usage_error("gk_transformer: '" + std::string(key) + "' is " + config.at(key).dump(),
+                        value.dump(), "other architectures of the published program are not offered");
     config.erase(key);
   }
-  for (const char* key : {"num_feat_layers", "feat_extract_type", "upsample_mode", "downsample_mode",
-                          "boundary_condition", "downscaler_activation", "upscaler_activation", "last_activation",
-                          "dropout", "downscaler_dropout", "upscaler_dropout", "decoder_dropout", "debug"})
+  for (const char* key :
+       {"num_feat_layers", "feat_extract_type", "upsample_mode", "downsample_mode", "boundary_condition",
+        "downscaler_activation", "upscaler_activation", "last_activation", "dropout", "downscaler_dropout",
+        "upscaler_dropout", "decoder_dropout", "debug"})
     config.erase(key);
   if (config.contains("regressor_activation")) {
     const core::Json& name = config.at("regressor_activation");
@@ -90,14 +93,15 @@ GkTransformer::GkTransformer(const ModelContext& context, const GkTransformerOpt
   const auto layers = register_module("encoder_layers", std::make_shared<Children>());
   for (int64_t l = 0; l < o.num_encoder_layers; ++l) {
     const std::string index = std::to_string(l);
-    layers_.push_back(layers->add(index, std::make_shared<GalerkinEncoderLayer>(o, "encoder_layers." + index)));
+    layers_.push_back(
+        layers->add(index, std::make_shared<GalerkinEncoderLayer>(o, "encoder_layers." + index)));
     if (!published_ || l == 0 || ShapeOnly::active()) continue;
     at::NoGradGuard guard;  // the published program copies its first layer
     const auto source = layers_[0]->named_parameters();
     for (auto& item : layers_.back()->named_parameters()) item.value().copy_(source[item.key()]);
   }
-  regressor_ = register_module("regressor",
-                               std::make_shared<SpectralRegressor>(o, context.output.channels * ratio));
+  regressor_ =
+      register_module("regressor", std::make_shared<SpectralRegressor>(o, context.output.channels * ratio));
 }
 
 AttentionDropout GkTransformer::attention_dropout() const {
@@ -140,12 +144,14 @@ std::vector<std::string> GkTransformer::zero_gradient_parameters() const {
       names.push_back("encoder_layers." + std::to_string(l) + part);
   // Batch normalisation takes the mean away in training.
   for (const auto& item : named_parameters())
-    if (item.key().rfind("regressor.convs.", 0) == 0 && item.key().ends_with(".bias")) names.push_back(item.key());
+    if (item.key().rfind("regressor.convs.", 0) == 0 && item.key().ends_with(".bias"))
+      names.push_back(item.key());
   return names;
 }
 
-WINDTUNNEL_REGISTER_BASELINE(GkTransformer, "gk_transformer", true,
-                             "Galerkin transformer: softmax-free attention and a Fourier regressor",
-                             "Cao, Choose a Transformer: Fourier or Galerkin, NeurIPS 2021, arXiv 2105.14995");
+WINDTUNNEL_REGISTER_BASELINE(
+    GkTransformer, "gk_transformer", true,
+    "Galerkin transformer: softmax-free attention and a Fourier regressor",
+    "Cao, Choose a Transformer: Fourier or Galerkin, NeurIPS 2021, arXiv 2105.14995");
 
 }  // namespace windtunnel::baselines

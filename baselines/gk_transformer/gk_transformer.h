@@ -9,13 +9,15 @@ namespace windtunnel::baselines {
 
 struct GkTransformerOptions : core::Options {
   int64_t n_hidden = 256, n_head = 4, num_encoder_layers = 1, dim_feedforward = 256, pos_dim = 1;
-  double norm_eps = 1e-7, xavier_init = 0.01, diagonal_weight = 0.01, encoder_dropout = 0.05, ffn_dropout = 0.05;
-  int64_t freq_dim = 128, num_regressor_layers = 1, fourier_modes_t = 4, fourier_modes_x = 16, fourier_modes_y = 16;
+  double norm_eps = 1e-7, xavier_init = 0.01, diagonal_weight = 0.01, encoder_dropout = 0.05,
+         ffn_dropout = 0.05;
+  int64_t freq_dim = 128, num_regressor_layers = 1, fourier_modes_t = 4, fourier_modes_x = 16,
+          fourier_modes_y = 16;
   std::string regressor_activation = "silu", kernels = "auto";
 
   void describe(core::OptionVisitor& v) override;
-  /// Options from a published configuration: keys without effect are dropped, keys that select another architecture
-  /// must hold the published value (usage error otherwise).
+  /// Options from a published configuration: keys without effect are dropped, keys that select another
+  /// architecture must hold the published value (usage error otherwise).
   static core::Json from_published(core::Json config);
 };
 
@@ -28,11 +30,12 @@ struct AttentionDropout {
 class GalerkinEncoderLayer;
 class SpectralRegressor;
 
-/// Galerkin transformer (Cao, NeurIPS 2021), (B,T,H,W,C) -> (B,T_out,H,W,C_out), T_out a multiple of T: linear to N
-/// features per point, encoder layers with softmax-free attention over all T*H*W points, then a Fourier regressor.
-/// compat published: entries of the attention matrix are dropped with probability 0.5 in training and in evaluation,
-/// so that predictions are random (seed_prediction fixes them), and all encoder layers start with equal weights;
-/// corrected: encoder_dropout in training, nothing in evaluation, independent initial weights.
+/// Galerkin transformer (Cao, NeurIPS 2021), (B,T,H,W,C) -> (B,T_out,H,W,C_out), T_out a multiple of T:
+/// linear to N features per point, encoder layers with softmax-free attention over all T*H*W points, then a
+/// Fourier regressor. compat published: entries of the attention matrix are dropped with probability 0.5 in
+/// training and in evaluation, so that predictions are random (seed_prediction fixes them), and all encoder
+/// layers start with equal weights; corrected: encoder_dropout in training, nothing in evaluation,
+/// independent initial weights.
 class GkTransformer : public Baseline {
  public:
   using Options = GkTransformerOptions;

@@ -62,12 +62,14 @@ at::Tensor SpectralRegressor::lift(const at::Tensor& features) const {
   return y;
 }
 
-at::Tensor SpectralRegressor::layer(size_t index, const at::Tensor& x, const CornerSpectralConv::Grid& grid) const {
+at::Tensor SpectralRegressor::layer(size_t index, const at::Tensor& x,
+                                    const CornerSpectralConv::Grid& grid) const {
   const std::string number = std::to_string(index);
   const int64_t d = x.size(4);
   at::Tensor y = spectral_[index]->convolve(x, modes_, grid);
   report("regressor.spectral_conv." + number, y);
-  const at::Tensor local = at::linear(cut(x, grid.wanted), convs_[index]->weight.view({d, d}), convs_[index]->bias);
+  const at::Tensor local =
+      at::linear(cut(x, grid.wanted), convs_[index]->weight.view({d, d}), convs_[index]->bias);
   y = norms_[index]->normalise(local.requires_grad() ? y + local : y.add_(local));
   report("regressor.bns." + number, y);
   return y;

@@ -8,10 +8,11 @@
 
 namespace windtunnel::baselines {
 
-/// Fourier regressor on (B,T,H,W,N): linear of [features, t, h, w] (grid 0..1 per axis) to D channels; zero padding by
-/// 6 at the end of each axis; layers x <- BN(K(x) + W x + b) with gelu between them, K a CornerSpectralConv with
-/// (modes_t, modes_x, modes_y) on (T,H,W); padding cut; linear D -> 128, activation, linear -> outputs.
-/// Batch statistics include the padding. In evaluation, what lies in the padding of the last layer is not computed.
+/// Fourier regressor on (B,T,H,W,N): linear of [features, t, h, w] (grid 0..1 per axis) to D channels; zero
+/// padding by 6 at the end of each axis; layers x <- BN(K(x) + W x + b) with gelu between them, K a
+/// CornerSpectralConv with (modes_t, modes_x, modes_y) on (T,H,W); padding cut; linear D -> 128, activation,
+/// linear -> outputs. Batch statistics include the padding. In evaluation, what lies in the padding of the
+/// last layer is not computed.
 class SpectralRegressor : public torch::nn::Module {
  public:
   SpectralRegressor(const GkTransformerOptions& options, int64_t outputs);

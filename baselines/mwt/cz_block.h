@@ -39,11 +39,11 @@ class MwtLocalKernel : public torch::nn::Module {
   std::shared_ptr<Linear> lo_;
 };
 
-/// One multiwavelet operator, (B,X,Y,T,q) -> same, X = 2^n, Y = wide*X. Per level, fine to coarse, each 2x2 group of
-/// points gives detail d and average s by the filter matrices; Ud = A(d) + B(s), Us = C(d); the coarsest average goes
-/// through T0; the way back adds Us and rebuilds the finer level from (x, Ud). A, B, C are shared by the levels.
-/// T0 sees the `wide` columns of one row together. published: it reads them after a reinterpretation of memory that
-/// mixes columns and time; corrected: the columns of the same time.
+/// One multiwavelet operator, (B,X,Y,T,q) -> same, X = 2^n, Y = wide*X. Per level, fine to coarse, each 2x2
+/// group of points gives detail d and average s by the filter matrices; Ud = A(d) + B(s), Us = C(d); the
+/// coarsest average goes through T0; the way back adds Us and rebuilds the finer level from (x, Ud). A, B, C
+/// are shared by the levels. T0 sees the `wide` columns of one row together. published: it reads them after a
+/// reinterpretation of memory that mixes columns and time; corrected: the columns of the same time.
 class MwtBlock : public torch::nn::Module {
  public:
   MwtBlock(const MwtSizes& sizes, const MultiwaveletMatrices& matrices, const std::string& path);

@@ -59,8 +59,10 @@ Matrix filter(int64_t k, const std::function<Real(size_t, size_t)>& entry) {
   return matrix;
 }
 
-// Polynomials of the three-term recurrence P_{i+1}(t) = (a_i t P_i - b_i P_{i-1}) at t = 2x-1, as monomials in x.
-std::vector<Polynomial> recurrence(int64_t k, const std::function<std::pair<Real, Real>(int64_t)>& coefficients) {
+// Polynomials of the three-term recurrence P_{i+1}(t) = (a_i t P_i - b_i P_{i-1}) at t = 2x-1, as monomials
+// in x.
+std::vector<Polynomial> recurrence(int64_t k,
+                                   const std::function<std::pair<Real, Real>(int64_t)>& coefficients) {
   const auto size = static_cast<size_t>(k);
   std::vector<Polynomial> p(size, Polynomial(size, 0));
   p[0][0] = 1;
@@ -111,13 +113,12 @@ MultiwaveletFilters legendre(int64_t k) {
     });
   };
   const auto identity = filter(k, [](size_t i, size_t j) { return i == j ? 1 : 0; });
-  return {k, projected(phi, 0), projected(phi, 0.5L), projected(left, 0), projected(right, 0.5L), identity, identity};
+  return {k,        projected(phi, 0), projected(phi, 0.5L), projected(left, 0), projected(right, 0.5L),
+          identity, identity};
 }
 
 MultiwaveletFilters chebyshev(int64_t k) {
-  auto phi = recurrence(k, [](int64_t i) {
-    return std::pair<Real, Real>(i == 0 ? 1 : 2, 1);
-  });
+  auto phi = recurrence(k, [](int64_t i) { return std::pair<Real, Real>(i == 0 ? 1 : 2, 1); });
   for (size_t i = 0; i < phi.size(); ++i)
     for (auto& c : phi[i]) c *= std::sqrt((i == 0 ? 2 : 4) / std::numbers::pi_v<Real>);
 
@@ -165,10 +166,12 @@ MultiwaveletFilters chebyshev(int64_t k) {
   };
   const auto overlap = [&](Real shift) {
     return filter(k, [&](size_t i, size_t j) {
-      return 2 * sum([&](Real x) { return on(phi[i], 2 * x - shift, 0, 1) * on(phi[j], 2 * x - shift, 0, 1); });
+      return 2 *
+             sum([&](Real x) { return on(phi[i], 2 * x - shift, 0, 1) * on(phi[j], 2 * x - shift, 0, 1); });
     });
   };
-  return {k, projected(phi, 0), projected(phi, 0.5L), projected(left, 0), projected(right, 0.5L), overlap(0), overlap(1)};
+  return {k,          projected(phi, 0), projected(phi, 0.5L), projected(left, 0), projected(right, 0.5L),
+          overlap(0), overlap(1)};
 }
 
 Matrix product(const Matrix& a, const Matrix& b, int64_t k) {
@@ -186,7 +189,8 @@ void append_kronecker(Matrix& rows, const Matrix& a, const Matrix& b, int64_t k,
   for (int64_t r = 0; r < k2; ++r)
     for (int64_t c = 0; c < k2; ++c) {
       const int64_t i = transposed ? c : r, j = transposed ? r : c;
-      rows.push_back(a[static_cast<size_t>((i / k) * k + j / k)] * b[static_cast<size_t>((i % k) * k + j % k)]);
+      rows.push_back(a[static_cast<size_t>((i / k) * k + j / k)] *
+                     b[static_cast<size_t>((i % k) * k + j % k)]);
     }
 }
 

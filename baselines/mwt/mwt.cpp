@@ -37,7 +37,8 @@ Mwt::Mwt(const ModelContext& context, const MwtOptions& o)
       ratio_(frame_ratio(context, "mwt")),
       published_(context.compat == "published") {
   check(context, o);
-  const MwtSizes sizes{o.k, o.c, o.alpha, o.L, input_.width / input_.height, published_, o.kernels == "reference"};
+  const MwtSizes sizes{
+      o.k, o.c, o.alpha, o.L, input_.width / input_.height, published_, o.kernels == "reference"};
   const int64_t q = sizes.features();
   const MultiwaveletMatrices matrices = multiwavelet_matrices(multiwavelet_filters(o.base, o.k));
   lk_ = register_module("Lk", std::make_shared<Linear>(input_.channels, q));
@@ -89,7 +90,8 @@ std::vector<std::string> Mwt::zero_gradient_parameters() const {
   return names;
 }
 
-WINDTUNNEL_REGISTER_BASELINE(Mwt, "mwt", true, "multiwavelet operator with Fourier and local kernels per level",
-                             "Gupta, Xiao, Bogdan, Multiwavelet-based Operator Learning, NeurIPS 2021, arXiv 2109.13459");
+WINDTUNNEL_REGISTER_BASELINE(
+    Mwt, "mwt", true, "multiwavelet operator with Fourier and local kernels per level",
+    "Gupta, Xiao, Bogdan, Multiwavelet-based Operator Learning, NeurIPS 2021, arXiv 2109.13459");
 
 }  // namespace windtunnel::baselines

@@ -21,11 +21,11 @@ struct MwtOptions : core::Options {
   }
 };
 
-/// Multiwavelet transform operator (Gupta, Xiao, Bogdan, NeurIPS 2021), (B,T,H,W,C) -> (B,T_out,H,W,C_out), T_out a
-/// multiple R of T: linear C -> q at each point, nCZ blocks with ReLU between them, linear q -> 128, ReLU, linear ->
-/// C_out*R (channel o*R+r is channel o of frame t*R+r). H must be a power of two, W = mult*H, alpha <= T/2+1, and
-/// L = 0 if mult > 1. The modules BN.z belong to the state but are never called.
-/// compat published: T0 mixes columns and time (see MwtBlock) and load_state copies what fits; corrected: columns
+/// Multiwavelet transform operator (Gupta, Xiao, Bogdan, NeurIPS 2021), (B,T,H,W,C) -> (B,T_out,H,W,C_out),
+/// T_out a multiple R of T: linear C -> q at each point, nCZ blocks with ReLU between them, linear q -> 128,
+/// ReLU, linear -> C_out*R (channel o*R+r is channel o of frame t*R+r). H must be a power of two, W = mult*H,
+/// alpha <= T/2+1, and L = 0 if mult > 1. The modules BN.z belong to the state but are never called. compat
+/// published: T0 mixes columns and time (see MwtBlock) and load_state copies what fits; corrected: columns
 /// stay with their time and loading is strict.
 class Mwt : public Baseline {
  public:

@@ -35,8 +35,8 @@ void redraw(torch::nn::Module& module) {
 void check(const ModelContext& context, const TransolverOptions& o, bool published) {
   const SampleShape &in = context.input, &out = context.output;
   if (in.frames != out.frames)
-    throw model_error("transolver: " + std::to_string(in.frames) + " input and " + std::to_string(out.frames) +
-                          " output frames",
+    throw model_error("transolver: " + std::to_string(in.frames) + " input and " +
+                          std::to_string(out.frames) + " output frames",
                       "as many output frames as input frames", "choose another model for this task");
   if (o.n_hidden % o.n_head != 0)
     throw model_error("transolver: n_hidden " + std::to_string(o.n_hidden) + " is not a multiple of n_head " +
@@ -54,7 +54,8 @@ void check(const ModelContext& context, const TransolverOptions& o, bool publish
   if (published && o.H * o.W * o.D != 0 && o.H * o.W * o.D != tokens)
     throw model_error("transolver: H*W*D = " + core::to_string({o.H, o.W, o.D}) + " has " +
                           std::to_string(o.H * o.W * o.D) + " points, the data " +
-                          core::to_string({in.frames, in.height, in.width}) + " have " + std::to_string(tokens),
+                          core::to_string({in.frames, in.height, in.width}) + " have " +
+                          std::to_string(tokens),
                       "the same number of points", "set H, W, D to 0 to use the grid of the data");
 }
 
@@ -68,7 +69,8 @@ void TransolverOptions::describe(core::OptionVisitor& v) {
   v("mlp_ratio", mlp_ratio, "hidden width of the MLP / n_hidden", core::kPositive);
   v("dropout", dropout, "probability, in training", {0, 0.999});
   v.choice("act", act, Activation::names(), "activation of the MLPs");
-  v("H", H, "first axis of the convolution's grid with compat published; 0 = the data's (T,H,W)", core::kNotNegative);
+  v("H", H, "first axis of the convolution's grid with compat published; 0 = the data's (T,H,W)",
+    core::kNotNegative);
   v("W", W, "second axis, as H", core::kNotNegative);
   v("D", D, "third axis, as H", core::kNotNegative);
   v("space_dim", space_dim, "input channels; 0 = from the data", core::kNotNegative);
@@ -86,22 +88,27 @@ core::Json TransolverOptions::from_published(core::Json config) {
   return config;
 }
 
-TwoLayers::TwoLayers(int64_t in, int64_t hidden, int64_t out, const std::string& activation) : act(activation) {
+TwoLayers::TwoLayers(int64_t in, int64_t hidden, int64_t out, const std::string& activation)
+    : act(activation) {
   const auto pre = register_module("linear_pre", std::make_shared<Children>());
   first = pre->add("0", std::make_shared<Linear>(in, hidden));
   last = register_module("linear_post", std::make_shared<Linear>(hidden, out));
 }
 
-at::Tensor TwoLayers::forward(const at::Tensor& x) const { return last->forward(act.consume(first->forward(x))); }
+at::Tensor TwoLayers::forward(const at::Tensor& x) const {
+  return last->forward(act.consume(first->forward(x)));
+}
 
-TransolverBlock::TransolverBlock(const TransolverOptions& o, int64_t out_dim, bool is_last, const std::string& name,
-                                 bool reference)
+TransolverBlock::TransolverBlock(const TransolverOptions& o, int64_t out_dim, bool is_last,
+                                 const std::string& name, bool reference)
     : path(name) {
   ln_1 = register_module("ln_1", std::make_shared<Affine>(o.n_hidden));
-  attention = register_module("Attn", std::make_shared<PhysicsAttention>(o.n_hidden, o.n_head, o.slice_num, o.dropout,
-                                                                         path + ".Attn", reference));
+  attention =
+      register_module("Attn", std::make_shared<PhysicsAttention>(o.n_hidden, o.n_head, o.slice_num, o.dropout,
+                                                                 path + ".Attn", reference));
   ln_2 = register_module("ln_2", std::make_shared<Affine>(o.n_hidden));
-  mlp = register_module("mlp", std::make_shared<TwoLayers>(o.n_hidden, o.n_hidden * o.mlp_ratio, o.n_hidden, o.act));
+  mlp = register_module("mlp",
+                        std::make_shared<TwoLayers>(o.n_hidden, o.n_hidden * o.mlp_ratio, o.n_hidden, o.act));
   if (!is_last) return;
   ln_3 = register_module("ln_3", std::make_shared<Affine>(o.n_hidden));
   mlp2 = register_module("mlp2", std::make_shared<Linear>(o.n_hidden, out_dim));
@@ -127,11 +134,12 @@ Transolver::Transolver(const ModelContext& context, const TransolverOptions& o) 
   out_dim_ = context.output.channels;
 
   placeholder_ = register_parameter("placeholder", uniform_values({o.n_hidden}, 0, 1.0 / o.n_hidden));
-  preprocess_ = register_module(
-      "preprocess", std::make_shared<TwoLayers>(in.channels, 2 * o.n_hidden, o.n_hidden, o.act));
+  preprocess_ = register_module("preprocess",
+                                std::make_shared<TwoLayers>(in.channels, 2 * o.n_hidden, o.n_hidden, o.act));
   const auto blocks = register_module("blocks", std::make_shared<Children>());
   // The fast attention multiplies slice_num/head width as much.
-  const bool reference = o.kernels == "reference" || (o.kernels == "auto" && o.slice_num >= o.n_hidden / o.n_head);
+  const bool reference =
+      o.kernels == "reference" || (o.kernels == "auto" && o.slice_num >= o.n_hidden / o.n_head);
   for (int64_t l = 0; l < o.n_layers; ++l) {
     const std::string index = std::to_string(l);
     blocks_.push_back(blocks->add(index, std::make_shared<TransolverBlock>(o, out_dim_, l + 1 == o.n_layers,

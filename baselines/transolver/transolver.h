@@ -14,7 +14,8 @@ struct TransolverOptions : core::Options {
   std::string act = "gelu", kernels = "auto";
 
   void describe(core::OptionVisitor& v) override;
-  /// Options from a published configuration: `ref`, which nothing reads, is dropped; `fun_dim` adds to space_dim.
+  /// Options from a published configuration: `ref`, which nothing reads, is dropped; `fun_dim` adds to
+  /// space_dim.
   static core::Json from_published(core::Json config);
 };
 
@@ -28,7 +29,8 @@ struct TwoLayers : torch::nn::Module {
 
 class PhysicsAttention;
 
-/// f + attention(LN1 f), then + MLP(LN2 f); the last block ends with a linear map of LN3 to the output channels.
+/// f + attention(LN1 f), then + MLP(LN2 f); the last block ends with a linear map of LN3 to the output
+/// channels.
 struct TransolverBlock : torch::nn::Module {
   TransolverBlock(const TransolverOptions& options, int64_t out_dim, bool last, const std::string& path,
                   bool reference);
@@ -42,11 +44,11 @@ struct TransolverBlock : torch::nn::Module {
   std::shared_ptr<Linear> mlp2;
 };
 
-/// Transolver (Wu et al., ICML 2024) on structured space-time grids, (B,T,H,W,C) -> (B,T,H,W,C_out), T_out = T_in:
-/// an MLP lifts each point to E features, blocks of physics attention follow, the last one projects to C_out.
-/// compat published: the convolution inside the attention reads the token order (t,h,w) as a grid of the options
-/// H, W, D (only their product has to fit), so that its neighbours are not those of space and time; corrected: it
-/// runs on the grid (T,H,W) and the three options have no effect.
+/// Transolver (Wu et al., ICML 2024) on structured space-time grids, (B,T,H,W,C) -> (B,T,H,W,C_out), T_out =
+/// T_in: an MLP lifts each point to E features, blocks of physics attention follow, the last one projects to
+/// C_out. compat published: the convolution inside the attention reads the token order (t,h,w) as a grid of
+/// the options H, W, D (only their product has to fit), so that its neighbours are not those of space and
+/// time; corrected: it runs on the grid (T,H,W) and the three options have no effect.
 class Transolver : public Baseline {
  public:
   using Options = TransolverOptions;

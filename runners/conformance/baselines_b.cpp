@@ -92,8 +92,9 @@ at::Tensor Recorder::dropout(const at::Tensor& x, double p) {
   if (dropout_ == Dropout::draw) return {};
   if (dropout_ == Dropout::off) return x;
   if (next_ >= masks_.size() || masks_[next_].sizes() != x.sizes())
-    throw model_error("dropout call " + std::to_string(next_) + " has shape " + core::to_string(x.sizes().vec()),
-                      next_ < masks_.size() ? core::to_string(masks_[next_].sizes().vec()) : "no further call");
+    throw model_error(
+        "dropout call " + std::to_string(next_) + " has shape " + core::to_string(x.sizes().vec()),
+        next_ < masks_.size() ? core::to_string(masks_[next_].sizes().vec()) : "no further call");
   return x * (masks_[next_++].to(x.scalar_type()) / (1 - p));
 }
 

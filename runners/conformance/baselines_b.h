@@ -12,8 +12,8 @@ namespace windtunnel::runners {
 
 /// How a folder of golden/baselines maps to a registered model.
 struct PublishedModel {
-  std::string folder;     ///< "gk"
-  std::string baseline;   ///< "gk_transformer"
+  std::string folder;                        ///< "gk"
+  std::string baseline;                      ///< "gk_transformer"
   core::Json (*options)(core::Json config);  ///< published configuration -> our options
 };
 /// Null if the folder belongs to another part.
@@ -55,8 +55,8 @@ void compare_by_deviation(CaseResult& result, const std::string& what, const at:
 /// One trained model against <case>.json, .pth and .safetensors.
 void check_model_case(CaseResult& result, const PublishedModel& model, const std::filesystem::path& json);
 
-/// Cases with a layout of their own, told apart by their JSON: filter matrices, Fourier resizing, backbone loading.
-/// False if the case is none of them.
+/// Cases with a layout of their own, told apart by their JSON: filter matrices, Fourier resizing, backbone
+/// loading. False if the case is none of them.
 bool check_special_case(CaseResult& result, const PublishedModel& model, const std::filesystem::path& json);
 
 /// State layouts and parameter counts of one published configuration ("mwt/cylinder") of params-b.json.

@@ -30,7 +30,8 @@ struct ModelCase {
     core::Json options = published.options(json.at("config"));
     options["kernels"] = kernels;
     const auto model = baselines::make_baseline(
-        published.baseline, golden_context(json.at("shape_in"), json.at("shape_out"), compat), options, origin);
+        published.baseline, golden_context(json.at("shape_in"), json.at("shape_out"), compat), options,
+        origin);
     model->load_state(weights, origin);
     return model;
   }
@@ -60,7 +61,8 @@ void check_evaluation(CaseResult& result, const ModelCase& golden, const std::st
   }
   compare_by_deviation(result, kernels + " output", output, golden.tensors.at("output"), kOutput);
   for (const auto& name : golden.tensors.names("act/"))
-    compare_by_deviation(result, kernels + " act " + name, values.at(name), golden.tensors.at("act/" + name), kOutput);
+    compare_by_deviation(result, kernels + " act " + name, values.at(name), golden.tensors.at("act/" + name),
+                         kOutput);
   if (!golden.tensors.contains("output_dropout_off")) {
     // Without a trace the models take their shortest way.
     compare_by_deviation(result, kernels + " untraced output", forward(*model, golden.input()),
@@ -70,11 +72,13 @@ void check_evaluation(CaseResult& result, const ModelCase& golden, const std::st
   const at::Tensor expected = golden.tensors.at("output_dropout_off");
   {
     Recorder recorder(Recorder::Dropout::off);
-    compare_by_deviation(result, kernels + " output_dropout_off", forward(*model, golden.input()), expected, kOutput);
+    compare_by_deviation(result, kernels + " output_dropout_off", forward(*model, golden.input()), expected,
+                         kOutput);
   }
   const auto corrected = golden.make(kernels, "corrected");
   corrected->eval();
-  compare_by_deviation(result, kernels + " corrected output", forward(*corrected, golden.input()), expected, kOutput);
+  compare_by_deviation(result, kernels + " corrected output", forward(*corrected, golden.input()), expected,
+                       kOutput);
 }
 
 void check_gradients(CaseResult& result, const ModelCase& golden, const std::string& kernels) {
@@ -95,7 +99,8 @@ void check_gradients(CaseResult& result, const ModelCase& golden, const std::str
   if (golden.trained_mode()) {
     result.expect(kernels + " dropout calls of training", recorder.all_used());
     for (const auto& name : golden.tensors.names("after_train_step/"))
-      compare_by_deviation(result, kernels + " after_train_step " + name, entry(model->state(), name, golden.origin),
+      compare_by_deviation(result, kernels + " after_train_step " + name,
+                           entry(model->state(), name, golden.origin),
                            golden.tensors.at("after_train_step/" + name), kOutput);
   }
 
@@ -118,8 +123,8 @@ void check_gradients(CaseResult& result, const ModelCase& golden, const std::str
   }
   for (const auto& name : golden.tensors.names("grad/")) {
     const at::Tensor expected = golden.tensors.at("grad/" + name);
-    compare_tensor(result, kernels + " grad " + name, entry(gradients, name, golden.origin), expected, kGradient,
-                   l2_norm(expected));
+    compare_tensor(result, kernels + " grad " + name, entry(gradients, name, golden.origin), expected,
+                   kGradient, l2_norm(expected));
   }
 }
 
@@ -169,7 +174,8 @@ void compare_state_layout(CaseResult& result, const StateDict& state, const core
     result.expect("state entry " + std::to_string(i) + " (" + name + " for " + wanted + ")", name == wanted);
     const auto type = kTypes.find(expected.at(i).at(1).get<std::string>());
     result.expect("dtype of " + name, type != kTypes.end() && type->second == tensor.scalar_type());
-    result.expect("shape of " + name, tensor.sizes().vec() == expected.at(i).at(2).get<std::vector<int64_t>>());
+    result.expect("shape of " + name,
+                  tensor.sizes().vec() == expected.at(i).at(2).get<std::vector<int64_t>>());
   }
 }
 
@@ -184,8 +190,8 @@ void check_model_case(CaseResult& result, const PublishedModel& model, const fs:
   fs::path weights = json, tensors = json;
   weights.replace_extension(".pth");
   tensors.replace_extension(".safetensors");
-  const ModelCase golden{core::read_json(json), GoldenTensors(tensors), baselines::load_weights(weights).state,
-                         weights.string(), model};
+  const ModelCase golden{core::read_json(json), GoldenTensors(tensors),
+                         baselines::load_weights(weights).state, weights.string(), model};
   for (const char* kernels : {"fast", "reference"}) {
     const auto built = golden.make(kernels);
     compare_state_layout(result, built->state(), golden.json.at("state_dict"));

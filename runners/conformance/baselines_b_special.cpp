@@ -52,7 +52,8 @@ void check_resizing(CaseResult& result, const fs::path& json, const core::Json& 
     const std::string index = std::to_string(item.at("index").get<int64_t>());
     const at::Tensor input = tensors.at(index + "/input"), expected = tensors.at(index + "/output");
     for (const bool reference : {false, true}) {
-      const baselines::FourierResize resize(input.size(1), input.size(2), item.at("size_out").at(0).get<int64_t>(),
+      const baselines::FourierResize resize(input.size(1), input.size(2),
+                                            item.at("size_out").at(0).get<int64_t>(),
                                             item.at("size_out").at(1).get<int64_t>(), true, reference);
       const at::Tensor got = resize(input.flatten(3)).reshape(expected.sizes());
       compare_by_deviation(result, (reference ? "reference " : "fast ") + index, got, expected, 1e-5);
@@ -60,7 +61,8 @@ void check_resizing(CaseResult& result, const fs::path& json, const core::Json& 
   }
 }
 
-void check_backbone(CaseResult& result, const PublishedModel& model, const fs::path& json, const core::Json& golden) {
+void check_backbone(CaseResult& result, const PublishedModel& model, const fs::path& json,
+                    const core::Json& golden) {
   const auto context = golden_context(golden.at("shape_in"), golden.at("shape_out"));
   core::Json options = model.options(golden.at("config"));
   const auto built = std::dynamic_pointer_cast<baselines::Dpot>(
@@ -71,7 +73,8 @@ void check_backbone(CaseResult& result, const PublishedModel& model, const fs::p
   const fs::path upstream = beside(json, "_upstream.pth");
   built->load_state(baselines::load_weights(beside(json, "_before.pth")).state, json.string());
   const auto report = built->load_backbone(baselines::load_weights(upstream).state, upstream.string());
-  result.expect("loaded names", report.loaded == golden.at("loaded_from_backbone").get<std::vector<std::string>>());
+  result.expect("loaded names",
+                report.loaded == golden.at("loaded_from_backbone").get<std::vector<std::string>>());
   result.expect("kept names", report.kept == golden.at("kept").get<std::vector<std::string>>());
   const StateDict expected = baselines::load_weights(beside(json, ".pth")).state;
   compare_state_values(result, "state after the backbone", built->state(), expected);
@@ -134,7 +137,8 @@ void check_published_parameters(CaseResult& result, const std::string& baseline,
   const auto model = baselines::make_baseline(baseline, golden_context(shapes->second.in, shapes->second.out),
                                               baselines::preset(baseline, "published", scenario).at("model"));
   compare_state_layout(result, model->state(), expected.at("state_dict"));
-  result.expect("parameter count", model->parameter_count() == expected.at("num_params_as_logged").get<int64_t>());
+  result.expect("parameter count",
+                model->parameter_count() == expected.at("num_params_as_logged").get<int64_t>());
   int64_t reals = 0, trainable = 0;
   for (const auto& item : model->named_parameters()) reals += item.value().numel();
   for (const auto& item : model->named_parameters())
@@ -154,12 +158,15 @@ void check_initial_values(CaseResult& result, const PublishedModel& model, const
   const auto context = golden_context(golden_case.at("shape_in"), golden_case.at("shape_out"));
   for (int64_t seed = 0; seed < seeds; ++seed) {
     torch::manual_seed(static_cast<uint64_t>(seed));
-    const auto built = baselines::make_baseline(model.baseline, context, model.options(expected.at("config")));
-    for (const auto& item : built->named_parameters()) draws[item.key()].push_back(item.value().detach().flatten());
+    const auto built =
+        baselines::make_baseline(model.baseline, context, model.options(expected.at("config")));
+    for (const auto& item : built->named_parameters())
+      draws[item.key()].push_back(item.value().detach().flatten());
   }
   constexpr double kSigmas = 6;
   for (const auto& [name, golden] : expected.at("parameters").items()) {
-    if (!draws.count(name)) throw data_error("parameter '" + name + "' is not in the model", "published names");
+    if (!draws.count(name))
+      throw data_error("parameter '" + name + "' is not in the model", "published names");
     const Statistics got = statistics(at::cat(draws.at(name)));
     const double mean = golden.at("mean").get<double>(), deviation = golden.at("std").get<double>();
     const double n = golden.at("n").get<double>();
@@ -175,8 +182,10 @@ void check_initial_values(CaseResult& result, const PublishedModel& model, const
       else
         result.expect(name + what, ours > 2.2 && ours < 7);
     };
-    extremes(" smallest", (got.mean - got.min) / deviation, (mean - golden.at("min").get<double>()) / deviation);
-    extremes(" largest", (got.max - got.mean) / deviation, (golden.at("max").get<double>() - mean) / deviation);
+    extremes(" smallest", (got.mean - got.min) / deviation,
+             (mean - golden.at("min").get<double>()) / deviation);
+    extremes(" largest", (got.max - got.mean) / deviation,
+             (golden.at("max").get<double>() - mean) / deviation);
   }
 }
 

@@ -337,17 +337,21 @@ void run(const fs::path& folder, const std::function<void(const CaseResult&)>& r
         check_sampling(result, model_case, kernels);
       }
     });
-  if (const fs::path file = folder / "params-b.json"; fs::exists(file))
-    for (const auto& [key, expected] : core::read_json(file).items())
+  if (const fs::path file = folder / "params-b.json"; fs::exists(file)) {
+    const core::Json published = core::read_json(file);
+    for (const auto& [key, expected] : published.items())
       if (key.starts_with("wdno/"))
         run_case("params-b/" + key, report, [&, scenario = key.substr(5)](CaseResult& result) {
           check_parameters(result, scenario, expected);
         });
-  if (const fs::path file = folder / "init_stats-b.json"; fs::exists(file))
-    for (const auto& [name, expected] : core::read_json(file).items())
+  }
+  if (const fs::path file = folder / "init_stats-b.json"; fs::exists(file)) {
+    const core::Json drawn = core::read_json(file);
+    for (const auto& [name, expected] : drawn.items())
       if (const fs::path json = folder / "wdno" / (name + ".json"); fs::exists(json))
         run_case("init_stats-b/" + name, report,
                  [&](CaseResult& result) { check_initial_values(result, core::read_json(json), expected); });
+  }
 }
 
 const SuiteRegistration registration({"baselines", "wdno", run});

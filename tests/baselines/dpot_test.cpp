@@ -13,16 +13,21 @@
 namespace windtunnel::baselines {
 namespace {
 
-PublishedCase published_case(const std::string& name) { return {"dpot", name, "dpot_s", DpotOptions::from_published}; }
+PublishedCase published_case(const std::string& name) {
+  return {"dpot", name, "dpot_s", DpotOptions::from_published};
+}
 
-TEST(DpotGolden, BothKernelsGiveThePublishedNumbers) { expect_published_numbers(published_case("dpot_basic"), false); }
+TEST(DpotGolden, BothKernelsGiveThePublishedNumbers) {
+  expect_published_numbers(published_case("dpot_basic"), false);
+}
 
 TEST(DpotGolden, BackboneIsLoadedWhereItFits) {
   const PublishedCase golden = published_case("dpot_backbone");
   const auto file = published_folder("dpot") / "dpot_backbone_upstream.pth";
   core::Json options = golden.options;
   options["backbone"] = file.string();
-  const auto model = std::dynamic_pointer_cast<Dpot>(make_baseline("dpot_s", golden.context("published"), options));
+  const auto model =
+      std::dynamic_pointer_cast<Dpot>(make_baseline("dpot_s", golden.context("published"), options));
   ASSERT_TRUE(model);
   const std::map<std::string, at::Tensor> expected(golden.weights.begin(), golden.weights.end());
   for (const auto& [name, value] : model->state()) {
@@ -49,8 +54,10 @@ TEST(DpotGolden, ResizingMatches) {
 
 class ResizeSizes : public testing::TestWithParam<std::array<int64_t, 4>> {};
 INSTANTIATE_TEST_SUITE_P(EvenOddUpDown, ResizeSizes,
-                         testing::Values(std::array<int64_t, 4>{6, 9, 8, 8}, std::array<int64_t, 4>{7, 6, 12, 13},
-                                         std::array<int64_t, 4>{12, 10, 5, 6}, std::array<int64_t, 4>{8, 12, 16, 12},
+                         testing::Values(std::array<int64_t, 4>{6, 9, 8, 8},
+                                         std::array<int64_t, 4>{7, 6, 12, 13},
+                                         std::array<int64_t, 4>{12, 10, 5, 6},
+                                         std::array<int64_t, 4>{8, 12, 16, 12},
                                          std::array<int64_t, 4>{2, 2, 4, 3}));
 
 TEST_P(ResizeSizes, MatricesEqualTheTransform) {
@@ -88,9 +95,11 @@ DpotOptions small_options() {
 
 void expect_equal_kernels(DpotOptions options, const ModelContext& context) {
   options.kernels = "fast";
-  Dpot fast(context, options);
+  const auto fast_owner = std::make_shared<Dpot>(context, options);
+  Dpot& fast = *fast_owner;
   options.kernels = "reference";
-  Dpot reference(context, options);
+  const auto reference_owner = std::make_shared<Dpot>(context, options);
+  Dpot& reference = *reference_owner;
   reference.load_state(fast.state(), "the other kernels");
   const SampleShape& in = context.input;
   const at::Tensor x = at::randn({2, in.frames, in.height, in.width, in.channels});
@@ -120,9 +129,11 @@ TEST(Dpot, KernelsAgreeIncludingGradients) {
 TEST(Dpot, WindowsAreFedBack) {
   DpotOptions options = small_options();
   options.out_timesteps = 2;
-  Dpot windows(context_for({3, 16, 16, 2}, {5, 16, 16, 2}), options);
+  const auto windows_owner = std::make_shared<Dpot>(context_for({3, 16, 16, 2}, {5, 16, 16, 2}), options);
+  Dpot& windows = *windows_owner;
   options.out_timesteps = 0;
-  Dpot once(context_for({3, 16, 16, 2}, {2, 16, 16, 2}), options);
+  const auto once_owner = std::make_shared<Dpot>(context_for({3, 16, 16, 2}, {2, 16, 16, 2}), options);
+  Dpot& once = *once_owner;
   once.load_state(windows.state(), "");
   const at::Tensor x = at::randn({1, 3, 16, 16, 2});
   const at::Tensor all = without_gradient(windows, x);
@@ -135,8 +146,12 @@ TEST(Dpot, WindowsAreFedBack) {
 
 TEST(Dpot, CompatChangesResizedFieldsOnly) {
   const auto difference = [](int64_t height) {
-    Dpot published(context_for({2, height, 16, 3}, {2, height, 16, 3}, "published"), small_options());
-    Dpot corrected(context_for({2, height, 16, 3}, {2, height, 16, 3}), small_options());
+    const auto published_owner = std::make_shared<Dpot>(
+        context_for({2, height, 16, 3}, {2, height, 16, 3}, "published"), small_options());
+    Dpot& published = *published_owner;
+    const auto corrected_owner =
+        std::make_shared<Dpot>(context_for({2, height, 16, 3}, {2, height, 16, 3}), small_options());
+    Dpot& corrected = *corrected_owner;
     corrected.load_state(published.state(), "");
     const at::Tensor x = at::randn({1, 2, height, 16, 3});
     return (without_gradient(published, x) - without_gradient(corrected, x)).abs().max().item<double>();
@@ -146,10 +161,14 @@ TEST(Dpot, CompatChangesResizedFieldsOnly) {
 }
 
 TEST(Dpot, LoadingAcceptsPrefixesInPublishedModeOnly) {
-  Dpot source(context_for({2, 16, 16, 3}, {2, 16, 16, 3}), small_options());
+  const auto source_owner =
+      std::make_shared<Dpot>(context_for({2, 16, 16, 3}, {2, 16, 16, 3}), small_options());
+  Dpot& source = *source_owner;
   StateDict renamed;
   for (const auto& [name, value] : source.state()) renamed.emplace_back("module." + name.substr(11), value);
-  Dpot published(context_for({2, 16, 16, 3}, {2, 16, 16, 3}, "published"), small_options());
+  const auto published_owner =
+      std::make_shared<Dpot>(context_for({2, 16, 16, 3}, {2, 16, 16, 3}, "published"), small_options());
+  Dpot& published = *published_owner;
   published.load_state(renamed, "file");
   const auto expected = source.named_parameters();
   for (const auto& item : published.named_parameters()) EXPECT_TRUE(item.value().equal(expected[item.key()]));
@@ -158,7 +177,8 @@ TEST(Dpot, LoadingAcceptsPrefixesInPublishedModeOnly) {
 
 TEST(Dpot, RejectsWhatItCannotDo) {
   const auto error = [](std::vector<int64_t> in, std::vector<int64_t> out, core::Json values) {
-    core::Json options = {{"img_size", 16}, {"patch_size", 4}, {"embed_dim", 16}, {"depth", 1}, {"n_blocks", 2}};
+    core::Json options = {
+        {"img_size", 16}, {"patch_size", 4}, {"embed_dim", 16}, {"depth", 1}, {"n_blocks", 2}};
     options.update(values);
     return error_of([&] { make_baseline("dpot_s", context_for(in, out), options); });
   };
@@ -167,12 +187,20 @@ TEST(Dpot, RejectsWhatItCannotDo) {
   EXPECT_NE(error({2, 8, 8, 3}, {2, 8, 8, 3}, {{"in_channels", 3}}).find("in_channels"), std::string::npos);
   EXPECT_NE(error({2, 8, 8, 6}, {2, 8, 8, 6}, {{"out_channels", 7}}).find("out_channels"), std::string::npos);
   EXPECT_NE(error({2, 8, 8, 3}, {2, 8, 8, 3}, {{"in_timesteps", 3}}).find("in_timesteps"), std::string::npos);
-  EXPECT_NE(error({2, 8, 8, 3}, {2, 8, 8, 3}, {{"out_timesteps", 3}}).find("out_timesteps"), std::string::npos);
+  EXPECT_NE(error({2, 8, 8, 3}, {2, 8, 8, 3}, {{"out_timesteps", 3}}).find("out_timesteps"),
+            std::string::npos);
   EXPECT_NE(error({2, 8, 8, 3}, {9, 8, 8, 3}, {{"out_timesteps", 4}}).find("leave 1"), std::string::npos);
   EXPECT_NE(error({2, 8, 8, 5}, {4, 8, 8, 3}, {{"out_timesteps", 2}}).find("fed back"), std::string::npos);
-  EXPECT_NE(error({2, 8, 8, 3}, {2, 8, 8, 3}, {{"backbone", "absent.pth"}}).find("absent.pth"), std::string::npos);
-  EXPECT_NE(error_of([] { DpotOptions::from_published({{"model_type", "dpot3d"}}); }).find("dpot3d"), std::string::npos);
-  EXPECT_NE(error_of([] { DpotOptions::from_published({{"normalize", true}}); }).find("normalize"), std::string::npos);
+  EXPECT_NE(error({2, 8, 8, 3}, {2, 8, 8, 3}, {{"backbone", "absent.pth"}}).find("absent.pth"),
+            std::string::npos);
+  EXPECT_NE(error_of([] {
+              DpotOptions::from_published({{"model_type", "dpot3d"}});
+            }).find("dpot3d"),
+            std::string::npos);
+  EXPECT_NE(error_of([] {
+              DpotOptions::from_published({{"normalize", true}});
+            }).find("normalize"),
+            std::string::npos);
 }
 
 TEST(Dpot, PublishedSettingsHaveThePublishedSizes) {

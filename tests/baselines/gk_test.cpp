@@ -155,7 +155,9 @@ TEST(GkTransformer, RejectsWhatItCannotDo) {
             std::string::npos);
   EXPECT_NE(error({4, 8, 8, 1}, {4, 8, 8, 1}, {{"fourier_modes_x", 15}}).find("at most 14"),
             std::string::npos);
-  EXPECT_NE(error({4, 8, 8, 1}, {4, 8, 8, 1}, {{"fourier_modes_x", 4}, {"fourier_modes_y", 9}}).find("at most 8"), std::string::npos);
+  EXPECT_NE(
+      error({4, 8, 8, 1}, {4, 8, 8, 1}, {{"fourier_modes_x", 4}, {"fourier_modes_y", 9}}).find("at most 8"),
+      std::string::npos);
   const auto model_owner =
       std::make_shared<GkTransformer>(context_for({3, 4, 4, 1}, {3, 4, 4, 1}), small_options());
   GkTransformer& model = *model_owner;

@@ -49,9 +49,9 @@ TEST(MwtFilters, LegendreFiltersAreOrthonormal) {
     };
     for (int64_t i = 0; i < k; ++i)
       for (int64_t j = 0; j < k; ++j) {
-        EXPECT_NEAR(rows(f.h0, f.h1, f.h0, f.h1, i, j), i == j, tolerance) << k;
-        EXPECT_NEAR(rows(f.g0, f.g1, f.g0, f.g1, i, j), i == j, tolerance) << k;
-        EXPECT_NEAR(rows(f.h0, f.h1, f.g0, f.g1, i, j), 0, tolerance) << k;
+        EXPECT_NEAR(rows(f.h0, f.h1, f.h0, f.h1, i, j), i == j, 1e-7) << k;
+        EXPECT_NEAR(rows(f.g0, f.g1, f.g0, f.g1, i, j), i == j, 1e-7) << k;
+        EXPECT_NEAR(rows(f.h0, f.h1, f.g0, f.g1, i, j), 0, 1e-7) << k;
       }
   }
 }

@@ -101,8 +101,10 @@ struct PublishedCase {
 
 inline core::Json as_they_are(core::Json config) { return config; }
 
-/// State, output, loss and gradients of both kernels; `masks` names the dropout masks of the pass with gradients.
-inline void expect_published_numbers(const PublishedCase& golden, bool training, const std::string& masks = "") {
+/// State, output, loss and gradients of both kernels; `masks` names the dropout masks of the pass with
+/// gradients.
+inline void expect_published_numbers(const PublishedCase& golden, bool training,
+                                     const std::string& masks = "") {
   const at::Tensor x = golden.tensors.at("input"), y = golden.tensors.at("target");
   for (const char* kernels : {"fast", "reference"}) {
     SCOPED_TRACE(kernels);
@@ -124,7 +126,8 @@ inline void expect_published_numbers(const PublishedCase& golden, bool training,
     model->train(training);
     Masks given(masks.empty() ? nullptr : &golden.tensors, masks);
     const at::Tensor loss = model->loss(x, y);
-    EXPECT_NEAR(loss.item<double>(), golden.json.at("loss").get<double>(), 1e-4 * golden.json.at("loss").get<double>());
+    EXPECT_NEAR(loss.item<double>(), golden.json.at("loss").get<double>(),
+                1e-4 * golden.json.at("loss").get<double>());
     loss.backward();
     EXPECT_EQ(given.calls(), given.size());
     double largest = 0;

@@ -17,26 +17,31 @@ namespace {
 
 TEST(TransolverGolden, EvaluationOnExchangedAxes) {
   expect_published_numbers(
-      PublishedCase("transolver", "transolver_cond_swapped", "transolver", TransolverOptions::from_published), false);
+      PublishedCase("transolver", "transolver_cond_swapped", "transolver", TransolverOptions::from_published),
+      false);
 }
 
 TEST(TransolverGolden, TrainingWithStoredMasks) {
-  const PublishedCase golden("transolver", "transolver_train", "transolver", TransolverOptions::from_published);
+  const PublishedCase golden("transolver", "transolver_train", "transolver",
+                             TransolverOptions::from_published);
   expect_published_numbers(golden, true, "dropout_mask/");
   for (const char* kernels : {"fast", "reference"}) {
     const auto model = golden.make(kernels);
     model->train();
     const Masks masks(&golden.tensors, "dropout_mask/");
-    EXPECT_LE(by_deviation(without_gradient(*model, golden.tensors.at("input")), golden.tensors.at("output_train")),
-              1e-4);
+    EXPECT_LE(
+        by_deviation(without_gradient(*model, golden.tensors.at("input")), golden.tensors.at("output_train")),
+        1e-4);
   }
 }
 
 // Against the sum written out, with its gradient by central differences.
 TEST(WeightedNeighbourSums, IsTheSumAndHasItsGradient) {
   torch::manual_seed(3);
-  const auto options = at::TensorOptions().dtype(at::kDouble).requires_grad(true);
+  const auto options = at::TensorOptions().dtype(at::kDouble);
   at::Tensor w = at::rand({2, 2, 3, 4, 2}, options), x = at::randn({2, 2, 3, 4, 3}, options);
+  w.set_requires_grad(true);
+  x.set_requires_grad(true);
   const at::Tensor z = weighted_neighbour_sums(w, x);
   ASSERT_EQ(z.sizes(), at::IntArrayRef({2, 2, 3, 3, 3, 3}));
   double sum = 0;  // sample 1, weight 0, channel 2, tap (0,1,2): neighbour (-1,0,+1)
@@ -69,9 +74,11 @@ TEST(Transolver, KernelsAgreeIncludingGradients) {
   options.dropout = 0;
   const auto context = context_for({3, 6, 5, 2}, {3, 6, 5, 4});
   options.kernels = "fast";
-  Transolver fast(context, options);
+  const auto fast_owner = std::make_shared<Transolver>(context, options);
+  Transolver& fast = *fast_owner;
   options.kernels = "reference";
-  Transolver reference(context, options);
+  const auto reference_owner = std::make_shared<Transolver>(context, options);
+  Transolver& reference = *reference_owner;
   {
     at::NoGradGuard guard;  // the initial weights are too small for differences to show
     for (auto& p : fast.parameters()) p.add_(at::randn(p.sizes()) * 0.2);
@@ -96,15 +103,21 @@ TEST(Transolver, PublishedCompatReadsTheGridOfTheOptions) {
   options.H = 6;
   options.W = 4;
   options.D = 5;
-  Transolver corrected(context_for({4, 5, 6, 1}, {4, 5, 6, 1}), options);
-  Transolver published(context_for({4, 5, 6, 1}, {4, 5, 6, 1}, "published"), options);
+  const auto corrected_owner = std::make_shared<Transolver>(context_for({4, 5, 6, 1}, {4, 5, 6, 1}), options);
+  Transolver& corrected = *corrected_owner;
+  const auto published_owner =
+      std::make_shared<Transolver>(context_for({4, 5, 6, 1}, {4, 5, 6, 1}, "published"), options);
+  Transolver& published = *published_owner;
   published.load_state(corrected.state(), "");
   corrected.eval();
   published.eval();
   const at::Tensor x = at::randn({1, 4, 5, 6, 1});
-  EXPECT_GT((without_gradient(published, x) - without_gradient(corrected, x)).abs().max().item<double>(), 1e-7);
+  EXPECT_GT((without_gradient(published, x) - without_gradient(corrected, x)).abs().max().item<double>(),
+            1e-7);
   options.H = options.W = options.D = 0;
-  Transolver by_data(context_for({4, 5, 6, 1}, {4, 5, 6, 1}, "published"), options);
+  const auto by_data_owner =
+      std::make_shared<Transolver>(context_for({4, 5, 6, 1}, {4, 5, 6, 1}, "published"), options);
+  Transolver& by_data = *by_data_owner;
   by_data.load_state(corrected.state(), "");
   by_data.eval();
   EXPECT_TRUE(without_gradient(by_data, x).equal(without_gradient(corrected, x)));
@@ -115,7 +128,8 @@ TEST(Transolver, DropoutActsInTrainingOnly) {
   options.n_hidden = 16;
   options.n_head = 2;
   options.dropout = 0.5;
-  Transolver model(context_for({2, 4, 4, 1}, {2, 4, 4, 1}), options);
+  const auto model_owner = std::make_shared<Transolver>(context_for({2, 4, 4, 1}, {2, 4, 4, 1}), options);
+  Transolver& model = *model_owner;
   const at::Tensor x = at::randn({1, 2, 4, 4, 1});
   EXPECT_FALSE(without_gradient(model, x).equal(without_gradient(model, x)));
   model.eval();
@@ -150,7 +164,8 @@ TEST(Transolver, EveryActivationRuns) {
     options.n_hidden = 8;
     options.n_head = 2;
     options.act = act;
-    Transolver model(context_for({2, 3, 3, 1}, {2, 3, 3, 1}), options);
+    const auto model_owner = std::make_shared<Transolver>(context_for({2, 3, 3, 1}, {2, 3, 3, 1}), options);
+    Transolver& model = *model_owner;
     EXPECT_TRUE(model.forward(at::randn({1, 2, 3, 3, 1})).isfinite().all().item<bool>()) << act;
   }
 }
