@@ -20,7 +20,8 @@ std::string arguments(const fs::path& data, const std::string& out, const std::s
 }
 
 /// One message ("error: ..." first), the exit code of its kind, and no run folder with a record.
-void expect_refused(const Outcome& outcome, int exit_code, const std::string& text, const std::string& out = "") {
+void expect_refused(const Outcome& outcome, int exit_code, const std::string& text,
+                    const std::string& out = "") {
   EXPECT_EQ(outcome.exit_code, exit_code) << outcome.output;
   EXPECT_EQ(outcome.output.rfind("error: ", 0), 0u) << outcome.output;
   EXPECT_NE(outcome.output.find(text), std::string::npos) << outcome.output;
@@ -52,7 +53,8 @@ TEST(BadInput, UnknownNames) {
   expect_refused(windtunnel("rum"), 2, "run");
   expect_refused(windtunnel(arguments(tiny_data(), "b2", "--baseline fmo")), 2, "fno", "b2");
   expect_refused(windtunnel(arguments(tiny_data(), "b2", "--scenario cilinder")), 2, "cylinder", "b2");
-  expect_refused(windtunnel(arguments(tiny_data(), "b2", "--set training.learning_rat=1")), 2, "learning_rate", "b2");
+  expect_refused(windtunnel(arguments(tiny_data(), "b2", "--set training.learning_rat=1")), 2,
+                 "learning_rate", "b2");
   expect_refused(windtunnel(arguments(tiny_data(), "b2", "--set model.width=wide")), 2, "width", "b2");
 }
 
@@ -82,13 +84,15 @@ TEST(BadInput, NotANumberInTheData) {
 TEST(BadInput, CheckpointOfAnotherShape) {
   ASSERT_EQ(windtunnel(arguments(tiny_data(), "b5")).exit_code, 0);
   const std::string weights = (scratch() / "b5" / "weights.safetensors").string();
-  const Outcome outcome = windtunnel("eval --quiet --baseline fno --preset tiny --set model.width=10 --weights " + weights +
-                                     " --data " + tiny_data().string() + " --out " + (scratch() / "b6").string());
+  const Outcome outcome =
+      windtunnel("eval --quiet --baseline fno --preset tiny --set model.width=10 --weights " + weights +
+                 " --data " + tiny_data().string() + " --out " + (scratch() / "b6").string());
   expect_refused(outcome, 4, "shape", "b6");
   std::ofstream(scratch() / "junk.pth") << "this is no checkpoint";
-  expect_refused(windtunnel("eval --quiet --baseline fno --preset tiny --weights " + (scratch() / "junk.pth").string() +
-                            " --data " + tiny_data().string() + " --out " + (scratch() / "b7").string()),
-                 3, "junk.pth", "b7");
+  expect_refused(
+      windtunnel("eval --quiet --baseline fno --preset tiny --weights " + (scratch() / "junk.pth").string() +
+                 " --data " + tiny_data().string() + " --out " + (scratch() / "b7").string()),
+      3, "junk.pth", "b7");
 }
 
 TEST(BadInput, FolderThatCannotBeWritten) {
@@ -111,7 +115,8 @@ TEST(BadInput, MissingSideIsSaid) {
 }
 
 TEST(BadInput, LossThatIsNotFiniteStopsTheRun) {
-  const Outcome outcome = windtunnel(arguments(tiny_data(), "b10", "--set training.learning_rate=1e30 --updates 30"));
+  const Outcome outcome =
+      windtunnel(arguments(tiny_data(), "b10", "--set training.learning_rate=1e30 --updates 30"));
   expect_refused(outcome, 4, "loss", "b10");
 }
 

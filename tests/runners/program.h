@@ -10,7 +10,8 @@ struct Outcome {
   std::string output;  ///< standard output and error together
 };
 
-/// Runs the windtunnel program with a shell command line tail; `prefix` goes before the program ("ulimit -f 8; ").
+/// Runs the windtunnel program with a shell command line tail; `prefix` goes before the program ("ulimit -f
+/// 8; ").
 Outcome windtunnel(const std::string& arguments, const std::string& prefix = "");
 
 /// Folder of this test process, emptied at first use and removed at exit.

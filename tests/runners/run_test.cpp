@@ -156,13 +156,15 @@ TEST(Run, InterruptSavesAndContinues) {
 TEST(Run, FinetuningFromARunFolderCarriesTheUpdateRatio) {
   ASSERT_EQ(windtunnel(run_arguments("sim", "--setting simulated")).exit_code, 0);
   ASSERT_EQ(windtunnel(run_arguments("real")).exit_code, 0);
-  const auto tuned = windtunnel(run_arguments("tuned", "--setting finetune --pretrained " + (scratch() / "sim").string() +
-                                                           " --real-run " + (scratch() / "real").string()));
+  const auto tuned =
+      windtunnel(run_arguments("tuned", "--setting finetune --pretrained " + (scratch() / "sim").string() +
+                                            " --real-run " + (scratch() / "real").string()));
   ASSERT_EQ(tuned.exit_code, 0) << tuned.output;
   const core::Json record = results::read_record(scratch() / "tuned" / "record.json");
   ASSERT_NE(results::find_metric(record, "update_ratio"), nullptr);
   EXPECT_FALSE(record.at("model").at("pretrained_from").is_null());
-  EXPECT_EQ(record.dump().find(scratch().string()), std::string::npos) << "a path of this machine is in the record";
+  EXPECT_EQ(record.dump().find(scratch().string()), std::string::npos)
+      << "a path of this machine is in the record";
 }
 
 TEST(Run, ScoresGivenWeights) {
@@ -172,8 +174,11 @@ TEST(Run, ScoresGivenWeights) {
   ASSERT_EQ(windtunnel("weights convert " + weights + " " + pth).exit_code, 0);
   const std::string tail = " --quiet --baseline fno --preset tiny --setting real --compat corrected --data " +
                            tiny_data().string();
-  ASSERT_EQ(windtunnel("eval --weights " + weights + tail + " --out " + (scratch() / "eval1").string()).exit_code, 0);
-  ASSERT_EQ(windtunnel("eval --weights " + pth + tail + " --out " + (scratch() / "eval2").string()).exit_code, 0);
+  ASSERT_EQ(
+      windtunnel("eval --weights " + weights + tail + " --out " + (scratch() / "eval1").string()).exit_code,
+      0);
+  ASSERT_EQ(windtunnel("eval --weights " + pth + tail + " --out " + (scratch() / "eval2").string()).exit_code,
+            0);
   const auto metrics = [](const std::string& run) { return comparable_record(run).at("metrics"); };
   EXPECT_EQ(metrics("eval1"), metrics("trained"));
   EXPECT_EQ(metrics("eval2"), metrics("trained"));
