@@ -46,6 +46,10 @@ class Baseline : public torch::nn::Module {
   /// Inference; differs from forward() only for models that sample.
   virtual at::Tensor predict(const at::Tensor& x) { return forward(x); }
 
+  /// True for a forecast that copies or averages fields: it is given and gives physical units instead of
+  /// normalised values, whose statistics may differ between input and target.
+  virtual bool in_physical_units() const { return false; }
+
   /// Seeds whatever predict() draws. Returns false if prediction is deterministic.
   virtual bool seed_prediction(uint64_t) { return false; }
 

@@ -84,6 +84,11 @@ void WindowDataset::choose_windows() {
     const int64_t last = scenario_.frames - horizon - (corrected ? 0 : 1);
     std::erase_if(windows_, [&](const WindowRef& w) { return w.time > last; });
   }
+  if (const int64_t n = size(), kept = options_.at_most; kept > 0 && kept < n) {
+    std::vector<WindowRef> spaced;
+    for (int64_t k = 0; k < kept; ++k) spaced.push_back(window((2 * k + 1) * n / (2 * kept)));
+    windows_ = std::move(spaced);
+  }
 }
 
 WindowDataset::Layout WindowDataset::layout(bool hidden) const {

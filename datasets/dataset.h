@@ -25,6 +25,7 @@ struct WindowOptions {
   NoiseOptions noise;                  ///< numerical side only
   uint64_t seed = 0;                   ///< of masks and noise; the split does not depend on it
   std::string protocol = "corrected";  ///< corrected | published
+  int64_t at_most = 0;                 ///< keep so many windows, evenly spaced in the list; 0: all
 };
 
 /// One window: input (T,h,w,Cin) = fields and, where the scenario asks, parameter planes; target

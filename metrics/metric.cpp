@@ -27,6 +27,7 @@ struct CardOptions : core::Options {
     v("decimals", card.decimals, "decimals in tables", core::kNotNegative);
     v("aggregation", card.aggregation, "mean, root <column> or set");
     v("needs", card.needs, "preconditions");
+    v("batch_mean", card.batch_mean, "whether the published protocol takes the mean over batches");
     v("undefined", card.undefined, "why there may be no finite value");
     v("reference", card.reference, "publication");
   }

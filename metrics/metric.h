@@ -29,6 +29,7 @@ struct MetricCard {
   int64_t decimals = 5;              ///< shown in tables
   std::string aggregation = "mean";  ///< "mean", "root <column>" or "set"
   std::string needs;                 ///< preconditions: "two velocity channels", "probes inside the grid"
+  bool batch_mean = false;           ///< the published protocol takes the mean over batches, not samples
   std::string undefined;             ///< why a total may have no finite value
   std::string reference;             ///< publication
 

@@ -33,6 +33,18 @@ tasks::Predictor predictor(const std::shared_ptr<baselines::Baseline>& model, ui
   };
 }
 
+tasks::Predictor in_physical_units(const tasks::Predictor& predict, const datasets::Normalizer& normalizer) {
+  return [predict, &normalizer](const core::Array& input) {
+    core::Array physical = input;
+    const int64_t channels = input.shape.back();
+    normalizer.invert_input(physical.data.data(), input.numel() / channels, channels);
+    core::Array forecast = predict(physical);
+    const int64_t predicted = forecast.shape.back();
+    normalizer.apply_target(forecast.data.data(), forecast.numel() / predicted, predicted);
+    return forecast;
+  };
+}
+
 tasks::Evaluation evaluate_model(const tasks::Predictor& predict, const datasets::WindowDataset& dataset,
                                  const datasets::Normalizer& normalizer, const tasks::Protocol& protocol,
                                  const RunConfig& config, bool validation,

@@ -134,7 +134,8 @@ std::map<std::string, tasks::Evaluation> trivial_forecasts(const baselines::Mode
   std::map<std::string, tasks::Evaluation> results;
   for (const char* name : {"persistence", "mean"}) {
     const auto model = baselines::make_baseline(name, context, core::Json::object());
-    results[name] = evaluate_model(predictor(model, 0), test, normalizer, protocol, config, false);
+    results[name] = evaluate_model(in_physical_units(predictor(model, 0), normalizer), test, normalizer,
+                                   protocol, config, false);
   }
   return results;
 }
@@ -189,9 +190,10 @@ class Run {
     if (until == RunUntil::trained) return nullptr;
 
     const Stopwatch testing;
+    tasks::Predictor predict = predictor(model_, static_cast<uint64_t>(config_.training.seed));
+    if (model_->in_physical_units()) predict = in_physical_units(predict, normalizer_);
     const tasks::Evaluation evaluation =
-        evaluate_model(predictor(model_, static_cast<uint64_t>(config_.training.seed)), *test_, normalizer_,
-                       task_.protocol, config_, false, captured_ids(), true);
+        evaluate_model(predict, *test_, normalizer_, task_.protocol, config_, false, captured_ids(), true);
     const auto trivial = trivial_forecasts(context_, *test_, normalizer_, task_.protocol, config_);
     journal.append("test", {{"samples", evaluation.samples}});
 
@@ -224,6 +226,7 @@ class Run {
       options.mask_prob = config_.data.mask_prob;
       options.noise.scale = config_.data.noise_scale;
     }
+    if (mode == "val") options.at_most = config_.training.validation_windows;
     if (mode == "test") {
       options.rounds = config_.evaluation.rounds;
       options.subset = config_.evaluation.subset;
@@ -299,6 +302,7 @@ class Run {
                          "at least one window", "`windtunnel data info` shows the split");
       model_->set_loss_channels(
           task_.protocol.loss_channels == "delivered" ? delivered_channels(scenario_, stage.train) : 0);
+      observe_training_data();
       if (first || zero_gradients_.empty()) check_first_batch();
 
       const fs::path done = stage_file(folder_, stage.name);
@@ -322,6 +326,23 @@ class Run {
                              {"scenario", scenario_.name},
                              {"setting", task_.setting.name},
                              {"options", core::canonical(config_.model)}});
+  }
+
+  /// One pass over the training windows for a model that takes scales from them.
+  void observe_training_data() {
+    if (!model_->wants_observation()) return;
+    datasets::LoaderOptions options;
+    options.batch_size = config_.training.batch_size;
+    options.normalizer = &normalizer_;
+    datasets::Loader loader(*train_, options);
+    core::Progress bar("scales of the training data", train_->size());
+    datasets::Batch batch;
+    int64_t done = 0;
+    while (loader.next(batch)) {
+      model_->observe(view(batch.input), view(batch.target));
+      bar.update(done += batch.size());
+      throw_if_interrupted("run the same command again to continue");
+    }
   }
 
   void check_first_batch() {

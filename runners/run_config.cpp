@@ -21,6 +21,10 @@ void TrainingOptions::describe(core::OptionVisitor& v) {
   v("seed", seed, "seed of weights, order, masks and noise", core::kNotNegative);
   v("early_stop", early_stop, "validations without improvement before training stops; 0 never stops early",
     core::kNotNegative);
+  v("validation_points", validation_points,
+    "validations per training stage (0: as many as the protocol says)", core::kNotNegative);
+  v("validation_windows", validation_windows,
+    "validation windows, evenly spaced, that choose the checkpoint (0: all)", core::kNotNegative);
 }
 
 void DataOptions::describe(core::OptionVisitor& v) {

@@ -19,6 +19,8 @@ struct TrainingOptions : core::Options {
   double clip_grad_norm = 0;
   int64_t seed = 0;
   int64_t early_stop = 0;
+  int64_t validation_points = 0;   ///< 0: the protocol's number
+  int64_t validation_windows = 0;  ///< 0: the whole validation split
   void describe(core::OptionVisitor& v) override;
 };
 

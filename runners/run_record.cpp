@@ -56,10 +56,12 @@ results::MetricValue metric_value(const metrics::Score& score, const FinishedRun
   value.subset = run.task.subset;
   value.rounds = run.task.rounds;
   value.n = evaluation.samples;
-  // Chunked scores of the published protocol are no function of the rows.
+  // Chunked scores and batch means of the published protocol are no function of the rows.
   const bool chunked = run.task.protocol.chunk(run.task.rounds, run.config.training.eval_batch_size) > 0;
-  if (!chunked) value.aggregation = card.aggregation;
-  if (!chunked && card.how() == metrics::Aggregation::mean) {
+  const bool over_batches = card.batch_mean && run.task.protocol.batch_means == "batches";
+  const bool from_rows = !chunked && !over_batches;
+  if (from_rows) value.aggregation = card.aggregation;
+  if (from_rows && card.how() == metrics::Aggregation::mean) {
     value.standard_error = standard_error(evaluation, card.column());
     if (value.standard_error) value.method = "standard deviation over samples / sqrt(n)";
   }
@@ -179,6 +181,7 @@ core::Json dataset_block(const FinishedRun& run) {
           {"revision", revision},
           {"manifest_sha256", manifest},
           {"split_sha256", split_sha256(run.test.split())},
+          {"test_sha256", run.evaluation.windows_sha256},
           {"licence", run.scenario.licence.empty() ? core::Json(nullptr) : core::Json(run.scenario.licence)},
           {"grid", {shape.at(1), shape.at(2)}},
           {"n_train", run.train ? run.train->size() : 0},

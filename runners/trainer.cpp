@@ -73,7 +73,8 @@ StageResult StageTrainer::run(const std::shared_ptr<baselines::Baseline>& model)
   const TrainingOptions& t = config.training;
   const auto parameters = model->trainable_parameters();
   baselines::Adam adam(parameters);
-  const auto cadence = tasks::validation_cadence(t.updates, protocol.validation_points);
+  const auto cadence = tasks::validation_cadence(
+      t.updates, t.validation_points > 0 ? t.validation_points : protocol.validation_points);
   Progress progress;
   progress.early.patience = t.early_stop;
   progress.loader.seed = static_cast<uint64_t>(t.seed);

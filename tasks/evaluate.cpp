@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/error.h"
+#include "core/sha256.h"
 
 namespace windtunnel::tasks {
 namespace {
@@ -88,6 +89,11 @@ void close(const metrics::MetricAccumulator& accumulator, Evaluation& result) {
   result.first_diverged = accumulator.first_diverged();
 }
 
+void add_sample(core::Sha256& hash, const core::Array& values, size_t sample) {
+  const auto size = static_cast<size_t>(values.numel() / values.size(0));
+  hash.update(values.data.data() + sample * size, size * sizeof(float));
+}
+
 }  // namespace
 
 BatchSource batches_of(datasets::Loader& loader) {
@@ -125,6 +131,7 @@ Evaluation evaluate(const BatchSource& source, const Predictor& predict,
     result.model_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return prediction;
   };
+  core::Sha256 windows;
   EvaluationBatch batch;
   while (source(batch)) {
     if (batch.target.shape.size() != 5)
@@ -134,6 +141,11 @@ Evaluation evaluate(const BatchSource& source, const Predictor& predict,
       rules = RolloutOptions::of(protocol, options.rounds, channels);
       if (options.validation) rules.input_round_trip = false;
       accumulator = open_accumulator(protocol, options, channels);
+    }
+    for (size_t i = 0; i < batch.ids.size() && !options.validation; ++i) {
+      windows.update(batch.ids[i].data(), batch.ids[i].size());
+      add_sample(windows, batch.input, i);
+      add_sample(windows, batch.target, i);
     }
     const auto rolled = rollout(batch.input, batch.target.size(4), timed, normalizer, rules);
     if (rolled.prediction.size(1) != batch.target.size(1))
@@ -161,6 +173,7 @@ Evaluation evaluate(const BatchSource& source, const Predictor& predict,
   if (!accumulator)
     throw core::data_error("there is nothing to evaluate: no test windows", "at least one window");
   close(*accumulator, result);
+  if (!options.validation) result.windows_sha256 = windows.hex();
   return result;
 }
 

@@ -63,7 +63,8 @@ struct Evaluation {
   std::vector<CapturedSample> captured;
   int64_t diverged = 0;  ///< samples with a prediction that is not finite
   std::string first_diverged;
-  double model_seconds = 0;  ///< spent in the predictor
+  std::string windows_sha256;  ///< of ids, inputs and targets in order, without validation; equal: same test
+  double model_seconds = 0;    ///< spent in the predictor
 
   /// The value of a metric; NaN if it is missing.
   double value(const std::string& id) const;

@@ -15,6 +15,7 @@ class Persistence : public Baseline {
   using Options = TrivialOptions;
   Persistence(const ModelContext& context, const TrivialOptions&) : output_(context.output) {}
   at::Tensor forward(const at::Tensor& x) override;  ///< the last input frame in every output frame
+  bool in_physical_units() const override { return true; }
 
  private:
   SampleShape output_;
@@ -25,6 +26,7 @@ class Mean : public Baseline {
   using Options = TrivialOptions;
   Mean(const ModelContext& context, const TrivialOptions&) : output_(context.output) {}
   at::Tensor forward(const at::Tensor& x) override;  ///< the time mean of the input at each point
+  bool in_physical_units() const override { return true; }
 
  private:
   SampleShape output_;

@@ -1,7 +1,11 @@
 #include "baselines/wdno/wavelet.h"
 
+#include <ATen/ops/constant_pad_nd.h>
+#include <ATen/ops/conv3d.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
@@ -57,21 +61,26 @@ int64_t source_index(int64_t i, int64_t n, const std::string& mode) {
   return k < n ? k : 2 * n - 2 - k;
 }
 
-at::Tensor analysis_matrix(const FilterBank& bank, const std::string& mode, int64_t n) {
-  const int64_t count = coefficient_count(n, bank), pad = front_padding(bank);
-  at::Tensor matrix = at::zeros({2 * count, n});
-  auto rows = matrix.accessor<float, 2>();
-  for (int band = 0; band < 2; ++band) {
-    const auto& filter = band == 0 ? bank.dec_lo : bank.dec_hi;
-    const auto length = static_cast<int64_t>(filter.size());
-    for (int64_t m = 0; m < count; ++m)
-      for (int64_t i = 0; i < length; ++i) {
-        const int64_t at = source_index(2 * m + i - pad, n, mode);
-        if (at >= 0)
-          rows[2 * m + band][at] += static_cast<float>(filter[static_cast<size_t>(length - 1 - i)]);
-      }
+/// (8,1,l,l,l): flipped decomposition filters multiplied in float32, time by height, then by width.
+at::Tensor product_filters(const FilterBank& bank) {
+  std::vector<at::Tensor> flipped, products;
+  for (const auto* filter : {&bank.dec_lo, &bank.dec_hi}) {
+    const std::vector<float> values(filter->rbegin(), filter->rend());
+    flipped.push_back(at::tensor(values, at::kFloat));
   }
-  return matrix;
+  for (const auto& t : flipped)
+    for (const auto& h : flipped)
+      for (const auto& w : flipped)
+        products.push_back(t.view({-1, 1, 1}) * h.view({1, -1, 1}) * w.view({1, 1, -1}));
+  return at::stack(products).unsqueeze(1);
+}
+
+/// Where each padded entry of an axis of length n comes from.
+at::Tensor padded_positions(const FilterBank& bank, const std::string& mode, int64_t n) {
+  const int64_t pad = front_padding(bank);
+  std::vector<int64_t> positions;
+  for (int64_t i = -pad; i < n + pad + n % 2; ++i) positions.push_back(source_index(i, n, mode));
+  return at::tensor(positions, at::kLong);
 }
 
 at::Tensor synthesis_matrix(const FilterBank& bank, int64_t n) {
@@ -126,20 +135,28 @@ int64_t coefficient_count(int64_t n, const FilterBank& bank) {
 }
 
 Transform::Transform(const FilterBank& bank, const std::string& pad_mode, std::array<int64_t, 3> sizes)
-    : sizes_(sizes) {
+    : sizes_(sizes), padding_(front_padding(bank)), filters_(product_filters(bank)) {
   for (size_t axis = 0; axis < 3; ++axis) {
     coefficients_[axis] = coefficient_count(sizes[axis], bank);
-    analysis_[axis] = analysis_matrix(bank, pad_mode, sizes[axis]);
+    if (pad_mode != "zero") positions_[axis] = padded_positions(bank, pad_mode, sizes[axis]);
     synthesis_[axis] = synthesis_matrix(bank, sizes[axis]);
   }
 }
 
 at::Tensor Transform::analyse(const at::Tensor& x) const {
   const auto [t, h, w] = coefficients_;
-  return apply(analysis_, x.permute({0, 4, 1, 2, 3}).contiguous())
-      .view({x.size(0), x.size(4), t, 2, h, 2, w, 2})
-      .permute({0, 2, 4, 6, 1, 3, 5, 7})
-      .reshape({x.size(0), t, h, w, -1});
+  at::Tensor field = x.permute({0, 4, 1, 2, 3}).reshape({-1, 1, sizes_[0], sizes_[1], sizes_[2]});
+  if (positions_[0].defined()) {
+    for (size_t axis = 0; axis < 3; ++axis)
+      field = field.index_select(static_cast<int64_t>(axis) + 2, positions_[axis].to(x.device()));
+  } else {
+    const auto behind = [&](size_t axis) { return padding_ + sizes_[axis] % 2; };
+    field = at::constant_pad_nd(field, {padding_, behind(2), padding_, behind(1), padding_, behind(0)});
+  }
+  return at::conv3d(field, filters_.to(x.device()), {}, 2)
+      .view({x.size(0), -1, t, h, w})
+      .permute({0, 2, 3, 4, 1})
+      .contiguous();
 }
 
 at::Tensor Transform::synthesise(const at::Tensor& coefficients) const {

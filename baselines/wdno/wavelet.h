@@ -13,7 +13,9 @@
 //   synthesis  transposed convolution of stride 2 with the reconstruction filters, p entries removed at both
 //   ends,
 //              cut to the first n
-// Padding and cutting are linear, so each axis is one small matrix.
+// Analysis is one convolution with the float32 products of the three filters, as the published program has
+// it: bands that vanish in exact arithmetic (details of constant channels) are then the same rounding noise,
+// and the published rescaler divides by its size. Synthesis is one small matrix per axis.
 namespace windtunnel::baselines::wdno {
 
 struct FilterBank {
@@ -46,7 +48,11 @@ class Transform {
 
  private:
   std::array<int64_t, 3> sizes_, coefficients_;
-  std::array<at::Tensor, 3> analysis_, synthesis_;  ///< per axis (2t,n), row 2m + b; (n,2t)
+  int64_t padding_;
+  at::Tensor filters_;  ///< (8,1,l,l,l), flipped products, float32
+  std::array<at::Tensor, 3>
+      positions_;  ///< per axis: source of each padded entry; undefined for zero padding
+  std::array<at::Tensor, 3> synthesis_;  ///< per axis (n,2t), column 2m + b
 };
 
 /// y (B,R*T,H,W,C) -> (B,T,H,W,C*R), channel c*R + r, and back.
