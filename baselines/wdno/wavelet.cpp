@@ -1,5 +1,6 @@
 #include "baselines/wdno/wavelet.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/conv3d.h>
 #include <ATen/ops/linear.h>
