@@ -40,7 +40,9 @@ std::vector<std::vector<double>> read_csv(const std::string& name) {
   return rows;
 }
 
-/// Vectors of the golden image pair: row, column, x, y, u, v, peak ratio, flag.
+/// Vectors of the golden image pair: row, column, x, y, u, v, peak ratio, flag. The independent program
+/// writes ratio 0, "not defined", where the second peak lies on the map's border and is more than half the
+/// first.
 void check(const std::vector<std::vector<double>>& golden, const std::vector<Displacement>& got) {
   ASSERT_EQ(got.size(), golden.size());
   for (size_t i = 0; i < got.size(); ++i) {
@@ -48,7 +50,10 @@ void check(const std::vector<std::vector<double>>& golden, const std::vector<Dis
     if (std::isnan(got[i].u)) continue;
     EXPECT_NEAR(got[i].u, golden[i][4], 1e-4) << i;
     EXPECT_NEAR(got[i].v, golden[i][5], 1e-4) << i;
-    EXPECT_NEAR(got[i].peak_ratio, golden[i][6], 1e-4 * golden[i][6]) << i;
+    if (golden[i][6] > 0)
+      EXPECT_NEAR(got[i].peak_ratio, golden[i][6], 1e-4 * golden[i][6]) << i;
+    else
+      EXPECT_TRUE(got[i].peak_ratio >= 1 && got[i].peak_ratio < 2) << i << ": " << got[i].peak_ratio;
   }
 }
 
