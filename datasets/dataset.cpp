@@ -86,7 +86,7 @@ void WindowDataset::choose_windows() {
   }
   if (const int64_t n = size(), kept = options_.at_most; kept > 0 && kept < n) {
     std::vector<WindowRef> spaced;
-    for (int64_t k = 0; k < kept; ++k) spaced.push_back(window((2 * k + 1) * n / (2 * kept)));
+    for (int64_t k = 0; k < kept; ++k) spaced.push_back(this->window((2 * k + 1) * n / (2 * kept)));
     windows_ = std::move(spaced);
   }
 }
