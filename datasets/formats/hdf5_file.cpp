@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "datasets/formats/lzf.h"
 
 namespace windtunnel::datasets {
 namespace {
@@ -49,6 +50,7 @@ Hdf5File::Hdf5File(const std::filesystem::path& path) : path_(path.string()) {
   if (!std::filesystem::exists(path, error))
     throw data_error(path_ + " does not exist", "an HDF5 trajectory file");
   const Hdf5Lock lock;
+  register_lzf_filter();
   const Hdf5Id access(H5Pcreate(H5P_FILE_ACCESS), close_with<H5Pclose>);
 #if H5_VERSION_GE(1, 10, 7)
   H5Pset_file_locking(access.get(), false, true);  // read-only and network folders have no locks
@@ -109,7 +111,6 @@ Hdf5Array::Hdf5Array(std::shared_ptr<const Hdf5File> file, const std::string& da
   if (rank && shape_.size() != rank)
     throw data_error(path_ + ": dataset '" + dataset + "' has shape " + core::to_string(shape_),
                      std::to_string(rank) + " axes");
-  for (size_t i = 1; i < shape_.size(); ++i) entry_ *= shape_[i];
   map();
 }
 
@@ -134,18 +135,34 @@ void Hdf5Array::map() {
 }
 
 const float* Hdf5Array::read(int64_t begin, int64_t end, std::vector<float>& buffer) const {
-  if (begin < 0 || end > shape_.at(0) || begin > end)
+  return read({}, begin, end, buffer);
+}
+
+const float* Hdf5Array::read(const std::vector<int64_t>& prefix, int64_t begin, int64_t end,
+                             std::vector<float>& buffer) const {
+  const size_t axis = prefix.size();
+  bool inside = axis < shape_.size() && begin >= 0 && begin <= end && end <= shape_[axis];
+  for (size_t d = 0; inside && d < axis; ++d) inside = prefix[d] >= 0 && prefix[d] < shape_[d];
+  if (!inside)
     throw data_error(path_ + ": entries " + std::to_string(begin) + " to " + std::to_string(end) +
-                         " of dataset '" + name_ + "'",
-                     "0 to " + std::to_string(shape_.at(0)));
-  if (values_) return values_ + begin * entry_;
-  buffer.resize(static_cast<size_t>((end - begin) * entry_));
+                         " of axis " + std::to_string(axis) + " of dataset '" + name_ + "'",
+                     "places within " + core::to_string(shape_));
+  int64_t entry = 1, first = 0;
+  for (size_t d = axis + 1; d < shape_.size(); ++d) entry *= shape_[d];
+  for (size_t d = 0; d < axis; ++d) first = first * shape_[d] + prefix[d];
+  first = first * shape_[axis] + begin;
+  if (values_) return values_ + first * entry;
+  buffer.resize(static_cast<size_t>((end - begin) * entry));
   if (buffer.empty()) return buffer.data();
   const Hdf5Lock lock;
   const Hdf5Id space(H5Dget_space(dataset_.get()), close_with<H5Sclose>);
   std::vector<hsize_t> start(shape_.size(), 0), count(shape_.begin(), shape_.end());
-  start[0] = static_cast<hsize_t>(begin);
-  count[0] = static_cast<hsize_t>(end - begin);
+  for (size_t d = 0; d < axis; ++d) {
+    start[d] = static_cast<hsize_t>(prefix[d]);
+    count[d] = 1;
+  }
+  start[axis] = static_cast<hsize_t>(begin);
+  count[axis] = static_cast<hsize_t>(end - begin);
   H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
   const Hdf5Id memory(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr),
                       close_with<H5Sclose>);

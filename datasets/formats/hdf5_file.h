@@ -77,6 +77,10 @@ class Hdf5Array {
   /// Entries [begin, end) of the first axis: a view into the file, or into `buffer`, which is filled. Thread
   /// safe with a buffer of one's own.
   const float* read(int64_t begin, int64_t end, std::vector<float>& buffer) const;
+  /// Entries [begin, end) of axis number prefix.size(): the axes before it stand at `prefix`, those behind it
+  /// are whole. An empty prefix is the form above.
+  const float* read(const std::vector<int64_t>& prefix, int64_t begin, int64_t end,
+                    std::vector<float>& buffer) const;
   /// Everything as double, for coordinates.
   std::vector<double> doubles() const;
 
@@ -88,7 +92,6 @@ class Hdf5Array {
   Hdf5Id dataset_;
   std::unique_ptr<core::MappedFile> mapping_;
   const float* values_ = nullptr;
-  int64_t entry_ = 1;  ///< values per index of the first axis
 };
 
 }  // namespace windtunnel::datasets

@@ -1,12 +1,12 @@
 #include "datasets/formats/realpdebench_hdf5.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <map>
 
 #include "core/error.h"
 #include "datasets/formats/hdf5_file.h"
+#include "datasets/formats/place.h"
 #include "datasets/formats/scatter.h"
 
 namespace windtunnel::datasets {
@@ -16,29 +16,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kFormat = "realpdebench_hdf5";
-
-struct Place {
-  std::string folder;  ///< empty: the side's own
-  std::string dataset;
-  int64_t channel = -1;  ///< -1: the dataset has no channel axis
-};
-
-Place parse_place(const std::string& text) {
-  Place place;
-  size_t begin = 0, end = text.size();
-  if (const size_t colon = text.find(':'); colon != std::string::npos) {
-    place.folder = text.substr(0, colon);
-    begin = colon + 1;
-  }
-  if (const size_t open = text.rfind('['); open != std::string::npos && text.back() == ']') {
-    const auto r = std::from_chars(text.data() + open + 1, text.data() + text.size() - 1, place.channel);
-    if (r.ec != std::errc() || r.ptr != text.data() + text.size() - 1 || place.channel < 0)
-      throw usage_error("source '" + text + "': bad channel", "[folder:]dataset[[channel]]");
-    end = open;
-  }
-  place.dataset = text.substr(begin, end - begin);
-  return place;
-}
 
 class Hdf5Trajectory : public Trajectory {
  public:

@@ -1,5 +1,7 @@
 #include "runners/conformance/datasets_realpdebench.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -22,6 +24,32 @@ namespace {
 
 constexpr double kStatisticTolerance = 1e-5;  // float32 accumulation of the reference
 
+/// The part of a data root that the Arrow distribution consists of, as links in a folder of its own: reading
+/// it cannot fall back on the files of the HDF5 flavour.
+class ArrowRoot {
+ public:
+  ArrowRoot(const fs::path& root, const std::string& name)
+      : path_(fs::temp_directory_path() / ("windtunnel-arrow-" + std::to_string(::getpid()) + "-" + name)) {
+    fs::remove_all(path_);
+    fs::create_directories(path_ / name);
+    if (fs::exists(root / "version.json"))
+      fs::create_symlink(fs::absolute(root / "version.json"), path_ / "version.json");
+    for (const auto& entry : fs::directory_iterator(root / name))
+      if (entry.path().filename() == "hf_dataset" || entry.path().extension() == ".json")
+        fs::create_symlink(fs::absolute(entry.path()), path_ / name / entry.path().filename());
+  }
+  ~ArrowRoot() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  ArrowRoot(const ArrowRoot&) = delete;
+  ArrowRoot& operator=(const ArrowRoot&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
 /// One scenario of the golden data, read through one format.
 struct Golden {
   Golden(const fs::path& folder, const std::string& name, const std::string& format)
@@ -40,6 +68,10 @@ struct Golden {
     scenario.held_out_out_dist = arguments.at("n_sim_out_distribution");
     scenario.stride = {{Side::real, meta.at("sub_s_real")}, {Side::numerical, meta.at("sub_s_numerical")}};
     scenario.formats = {format};
+    if (format == "realpdebench_arrow") {
+      arrow = std::make_unique<ArrowRoot>(root, name);
+      root = arrow->path();
+    }
   }
 
   std::unique_ptr<WindowDataset> dataset(const std::string& side, const std::string& mode,
@@ -59,6 +91,7 @@ struct Golden {
     return dataset("numerical", "train", "all", 1, mask_prob, noise_scale);
   }
 
+  std::unique_ptr<ArrowRoot> arrow;
   fs::path root;
   Json expected;
   core::SafetensorsFile tensors;

@@ -1,0 +1,118 @@
+#include "datasets/formats/plane_trajectory.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "core/error.h"
+#include "core/text.h"
+#include "datasets/formats/scatter.h"
+
+namespace windtunnel::datasets {
+
+void PlaneTrajectory::set_grid(const std::vector<std::string>& axes, const core::Shape& extent,
+                               const Scenario& scenario, const std::vector<std::string>& places) {
+  std::vector<int64_t> steps(extent.size(), 1);
+  for (size_t d = extent.size(); d-- > 1;) steps[d - 1] = steps[d] * extent[d];
+  frame_ = core::numel(extent);
+  std::vector<size_t> kept;
+  bool first = true;
+  for (size_t f = 0; f < places.size(); ++f) {
+    Field field;
+    field.name = scenario.fields[f].name;
+    if (const auto rule = scenario.fill.find(field.name); rule != scenario.fill.end())
+      field.fill = rule->second;
+    if (!places[f].empty()) {
+      const auto parts = core::split(places[f], '@');
+      field.channel = parts[0];
+      std::vector<size_t> left;
+      for (size_t d = 0; d < axes.size(); ++d) left.push_back(d);
+      for (size_t p = 1; p < parts.size(); ++p) {
+        const size_t equals = parts[p].find('=');
+        const auto axis = std::find(axes.begin(), axes.end(), parts[p].substr(0, equals));
+        int64_t index = -1;
+        const std::string text = equals == std::string::npos ? "" : parts[p].substr(equals + 1);
+        if (axis != axes.end()) {
+          const auto d = static_cast<size_t>(axis - axes.begin());
+          std::from_chars(text.data(), text.data() + text.size(), index);
+          if (text == "middle") index = extent[d] / 2;
+          if (index >= 0 && index < extent[d]) field.offset += index * steps[d];
+          if (index >= extent[d]) index = -1;
+          std::erase(left, d);
+        }
+        if (index < 0)
+          throw usage_error(path() + ": field '" + field.name + "' has the source '" + places[f] + "'",
+                            "a plane of " + core::join(axes, ", ") + " within " + core::to_string(extent) +
+                                ", for example pressure@" + axes.back() + "=middle");
+      }
+      if (left.size() > 2 || left.empty())
+        throw usage_error(path() + ": field '" + field.name + "' has the source '" + places[f] +
+                              "' on the grid " + core::to_string(extent),
+                          "one or two axes left",
+                          "choose a plane: " + places[f] + "@" + axes.back() + "=middle");
+      if (first) kept = left;
+      if (kept != left)
+        throw usage_error(path() + ": field '" + field.name + "' leaves other axes than the field before it",
+                          "planes of one direction");
+      first = false;
+    }
+    fields_.push_back(field);
+  }
+  if (first) throw data_error(path() + " has no field of this side", "a field with a source");
+  column_step_ = steps[kept.back()];
+  width_ = extent[kept.back()];
+  row_step_ = kept.size() > 1 ? steps[kept.front()] : 0;
+  height_ = kept.size() > 1 ? extent[kept.front()] : 1;
+}
+
+void PlaneTrajectory::read(const std::vector<int64_t>& fields, int64_t begin, int64_t end, int64_t stride,
+                           float* out, int64_t step) const {
+  check_frames(begin, end);
+  if (begin == end) return;
+  const int64_t rows = (height_ + stride - 1) / stride, columns = (width_ + stride - 1) / stride;
+  std::vector<float> plane(static_cast<size_t>(height_ * width_));
+  for (size_t i = 0; i < fields.size(); ++i) {
+    const Field& field = fields_.at(static_cast<size_t>(fields[i]));
+    if (field.channel.empty()) throw data_error(path() + ": field '" + field.name + "' is not on this side");
+    const auto dense = load(fields[i], begin, end);
+    for (int64_t t = 0; t < end - begin; ++t) {
+      const float* from = dense.data() + t * frame_ + field.offset;
+      bool finite = true;
+      for (int64_t row = 0; row < height_; ++row)
+        finite =
+            scatter(from + row * row_step_, width_, column_step_, plane.data() + row * width_, 1) && finite;
+      if (!finite) fill_gaps(field, begin + t, plane);
+      for (int64_t row = 0; row < rows; ++row)
+        scatter(plane.data() + row * stride * width_, columns, stride,
+                out + (t * rows + row) * columns * step + static_cast<int64_t>(i), step);
+    }
+  }
+}
+
+void PlaneTrajectory::fill_gaps(const Field& field, int64_t frame, std::vector<float>& plane) const {
+  double sum = 0;
+  int64_t present = 0;
+  for (size_t k = 0; k < plane.size(); ++k) {
+    if (std::isfinite(plane[k])) {
+      sum += plane[k];
+      ++present;
+    } else if (field.fill.empty() || std::isinf(plane[k])) {
+      throw data_error(
+          path() + ": field '" + field.name + "' is " + (std::isnan(plane[k]) ? "not a number" : "infinite") +
+              " at frame " + std::to_string(frame) + ", row " +
+              std::to_string(static_cast<int64_t>(k) / width_) + ", column " +
+              std::to_string(static_cast<int64_t>(k) % width_),
+          "finite values",
+          std::isnan(plane[k]) ? "name a rule under 'fill' in the scenario: zero or frame_mean" : "");
+    }
+  }
+  if (field.fill == "frame_mean" && present == 0)
+    throw data_error(
+        path() + ": every value of field '" + field.name + "' is missing in frame " + std::to_string(frame),
+        "some values, as the fill rule frame_mean needs");
+  const float value = field.fill == "zero" ? 0.0f : static_cast<float>(sum / static_cast<double>(present));
+  for (auto& v : plane)
+    if (std::isnan(v)) v = value;
+}
+
+}  // namespace windtunnel::datasets
