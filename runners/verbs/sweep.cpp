@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <cstdio>
+#include <exception>
 #include <memory>
-#include <set>
+#include <mutex>
+#include <thread>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -70,42 +72,117 @@ std::string folder_name(const Combination& combination, const core::Json& grid) 
   return parts.empty() ? "run" : core::join(parts, "-");
 }
 
-int sweep(const std::string& file, const fs::path& out) {
+/// Command line of a run, and where it leaves its folder and its output.
+struct Job {
+  std::string name;
+  std::vector<std::string> arguments;
+  fs::path log;
+};
+
+std::vector<Job> jobs_of(const std::string& file, const fs::path& out) {
   const core::Json grid = core::read_yaml(file);
-  const auto runs = combinations(grid, file);
-  core::make_folder(out);
-  int failed = 0;
-  core::Progress progress("sweep", static_cast<int64_t>(runs.size()), 0);
-  for (size_t i = 0; i < runs.size(); ++i) {
-    const std::string name = folder_name(runs[i], grid);
-    std::vector<std::string> arguments{"run", "--quiet", "--out", (out / name).string()};
-    for (const auto& [key, value] : runs[i]) {
+  std::vector<Job> jobs;
+  for (const auto& combination : combinations(grid, file)) {
+    Job job;
+    job.name = folder_name(combination, grid);
+    job.log = out / (job.name + ".log");
+    job.arguments = {"run", "--quiet", "--out", (out / job.name).string()};
+    for (const auto& [key, value] : combination) {
       std::string flag = key;
       std::replace(flag.begin(), flag.end(), '_', '-');
-      arguments.push_back("--" + flag);
-      arguments.push_back(value);
+      job.arguments.push_back("--" + flag);
+      job.arguments.push_back(value);
     }
-    const fs::path log = out / (name + ".log");
-    const int code = run_child(arguments, log);
-    throw_if_interrupted("run the same command again to continue");
-    if (code != 0) {
-      ++failed;
-      std::printf("failed (exit code %d): %s, see %s\n", code, name.c_str(), log.c_str());
-    }
-    progress.update(static_cast<int64_t>(i) + 1, name);
+    jobs.push_back(std::move(job));
   }
-  std::printf("%zu runs, %d failed, in %s\n", runs.size(), failed, out.c_str());
+  return jobs;
+}
+
+/// Runs `jobs` in so many processes at once, which share the processors. Returns how many failed.
+int run_all(const std::vector<Job>& jobs, int64_t processes) {
+  const auto cores = static_cast<int64_t>(std::thread::hardware_concurrency());
+  const int threads = processes > 1 ? static_cast<int>(std::max<int64_t>(1, cores / processes)) : 0;
+  std::mutex mutex;
+  size_t next = 0;
+  int64_t done = 0;
+  int failed = 0;
+  std::exception_ptr error;
+  core::Progress progress("sweep", static_cast<int64_t>(jobs.size()), 0);
+  const auto work = [&] {
+    std::unique_lock lock(mutex);
+    while (next < jobs.size() && !interrupt_flag() && !error) {
+      const Job& job = jobs[next++];
+      lock.unlock();
+      int code = 0;
+      std::exception_ptr thrown;
+      try {
+        code = run_child(job.arguments, job.log, threads);
+      } catch (...) {
+        thrown = std::current_exception();
+      }
+      lock.lock();
+      if (thrown && !error) error = thrown;
+      if (code != 0 && !interrupt_flag()) {
+        ++failed;
+        std::printf("failed (exit code %d): %s, see %s\n", code, job.name.c_str(), job.log.c_str());
+      }
+      progress.update(++done, job.name);
+    }
+  };
+  std::vector<std::thread> workers;
+  for (int64_t i = 1; i < processes; ++i) workers.emplace_back(work);
+  work();
+  for (auto& worker : workers) worker.join();
+  if (error) std::rethrow_exception(error);
+  throw_if_interrupted("run the same command again to continue");
+  return failed;
+}
+
+/// A Slurm job array of the same runs: task i executes run i.
+void write_slurm(const fs::path& path, const std::string& grid, const fs::path& out, size_t runs) {
+  const auto quoted = [](const fs::path& p) {
+    return "'" + fs::absolute(p).lexically_normal().string() + "'";
+  };
+  core::write_file_atomic(path, "#!/bin/bash\n#SBATCH --job-name=windtunnel\n#SBATCH --array=0-" +
+                                    std::to_string(runs - 1) + "\n#SBATCH --ntasks=1\nexec " +
+                                    quoted(own_path()) + " sweep " + quoted(grid) + " --out " + quoted(out) +
+                                    " --only \"$SLURM_ARRAY_TASK_ID\"\n");
+}
+
+struct SweepOptions {
+  std::string grid, out = "runs", slurm;
+  int64_t jobs = 1, only = -1;
+};
+
+int sweep(const SweepOptions& options) {
+  const fs::path out = options.out;
+  std::vector<Job> jobs = jobs_of(options.grid, out);
+  if (options.only >= static_cast<int64_t>(jobs.size()))
+    throw usage_error("--only " + std::to_string(options.only),
+                      "a number from 0 to " + std::to_string(jobs.size() - 1));
+  if (!options.slurm.empty()) {
+    write_slurm(options.slurm, options.grid, out, jobs.size());
+    std::printf("%zu runs; submit them with: sbatch %s\n", jobs.size(), options.slurm.c_str());
+    return 0;
+  }
+  if (options.only >= 0) jobs = {jobs[static_cast<size_t>(options.only)]};
+  core::make_folder(out);
+  const int failed = run_all(jobs, options.jobs);
+  std::printf("%zu runs, %d failed, in %s\n", jobs.size(), failed, out.c_str());
   return failed == 0 ? 0 : 1;
 }
 
 const VerbRegistration registration(40, [](CLI::App& app, int& exit_code) {
   auto* verb = app.add_subcommand("sweep", "many runs, each in a process of its own; finished ones are kept");
-  auto file = std::make_shared<std::string>();
-  auto out = std::make_shared<std::string>("runs");
-  verb->add_option("grid", *file, "YAML: option of `run`: value or list of values; every combination is run")
+  auto o = std::make_shared<SweepOptions>();
+  verb->add_option("grid", o->grid,
+                   "YAML: option of `run`: value or list of values; every combination is run")
       ->required();
-  verb->add_option("--out", *out, "folder of the run folders")->capture_default_str();
-  verb->callback([=, &exit_code] { exit_code = sweep(*file, *out); });
+  verb->add_option("--out", o->out, "folder of the run folders")->capture_default_str();
+  verb->add_option("--jobs", o->jobs, "runs at a time")->capture_default_str()->check(CLI::PositiveNumber);
+  verb->add_option("--only", o->only, "only run number N, counted from 0")->check(CLI::NonNegativeNumber);
+  verb->add_option("--slurm", o->slurm, "write a Slurm job array to this file instead of running");
+  verb->callback([=, &exit_code] { exit_code = sweep(*o); });
 });
 
 }  // namespace

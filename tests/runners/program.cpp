@@ -13,8 +13,11 @@ namespace fs = std::filesystem;
 namespace windtunnel::runners::testing {
 
 Outcome windtunnel(const std::string& arguments, const std::string& prefix) {
-  const std::string command = "{ " + prefix + WINDTUNNEL_PROGRAM + " " + arguments + "; } 2>&1";
-  FILE* pipe = ::popen(command.c_str(), "r");
+  return shell(prefix + WINDTUNNEL_PROGRAM + " " + arguments);
+}
+
+Outcome shell(const std::string& command) {
+  FILE* pipe = ::popen(("{ " + command + "; } 2>&1").c_str(), "r");
   if (!pipe) throw std::runtime_error("cannot start a shell");
   Outcome outcome;
   std::array<char, 4096> buffer;

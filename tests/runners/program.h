@@ -10,6 +10,8 @@ struct Outcome {
   std::string output;  ///< standard output and error together
 };
 
+Outcome shell(const std::string& command);
+
 /// Runs the windtunnel program with a shell command line tail; `prefix` goes before the program ("ulimit -f
 /// 8; ").
 Outcome windtunnel(const std::string& arguments, const std::string& prefix = "");
