@@ -111,7 +111,7 @@ at::Tensor PhysicsAttention::forward_reference(const at::Tensor& x,
   const int64_t batch = x.size(0), n = x.size(1);
   const at::Tensor field = x.view({batch, grid[0], grid[1], grid[2], width_});
   const auto heads = [&](const Convolution& c) {
-    return convolve_same(field, c.weight, c.bias).view({batch, n, heads_, head_width_}).transpose(1, 2);
+    return convolve_same(field, c.weight, c.bias).reshape({batch, n, heads_, head_width_}).transpose(1, 2);
   };
   const at::Tensor fx = heads(*in_project_fx_);
   const at::Tensor logits =
@@ -135,11 +135,11 @@ at::Tensor PhysicsAttention::forward_fast(const at::Tensor& x, const std::array<
       in_project_slice_->bias.unsqueeze(0) / temperature().view({heads_, 1});
   const at::Tensor logits =
       convolve_same(field, kernel.view({pairs, width_, 3, 3, 3}), shift.reshape({pairs}));
-  const at::Tensor w = at::softmax(logits.view({batch, n, heads_, slices_}), -1);  // (B,N,heads,G)
+  const at::Tensor w = at::softmax(logits.reshape({batch, n, heads_, slices_}), -1);  // (B,N,heads,G)
 
   const at::Tensor count = w.sum(1).unsqueeze(-1);  // (B,heads,G,1)
   const at::Tensor sums = weighted_neighbour_sums(w.view({batch, grid[0], grid[1], grid[2], pairs}), field)
-                              .view({batch, heads_, slices_, width_ * 27});
+                              .reshape({batch, heads_, slices_, width_ * 27});
   const at::Tensor fx =
       at::matmul(sums, in_project_fx_->weight.view({heads_, head_width_, width_ * 27}).transpose(1, 2));
   const at::Tensor token =

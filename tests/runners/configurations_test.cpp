@@ -59,7 +59,10 @@ TEST(Configurations, EveryShippedOneTrainsForTwoUpdates) {
       for (const char* scenario_name : kScenarios) {
         const datasets::Scenario scenario = datasets::load_scenario(scenario_name, "");
         const core::Json settings = baselines::preset(name, preset, scenario_name);
-        const auto context = context_of(scenario, 32, 32);
+        // Some published settings name the grid.
+        const core::Json& model = settings.at("model");
+        const auto context = model.value("H", 0) > 0 ? context_of(scenario, model.at("H"), model.at("W"))
+                                                     : context_of(scenario, 32, 32);
         const std::string key = settings.at("model").dump() + std::to_string(context.input.frames) + "/" +
                                 std::to_string(context.input.channels);
         if (!seen.insert(key).second) continue;
