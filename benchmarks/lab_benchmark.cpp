@@ -52,7 +52,7 @@ Picture picture_for(const Measurement& instrument) {
 }
 
 void turbulence(benchmark::State& state) {
-  const Picture calm = picture_for(*make_measurement("model"));
+  const Picture calm = picture_for(*make_measurement("noise"));
   Turbulence model(1);
   for (auto _ : state) {
     Picture picture = calm;

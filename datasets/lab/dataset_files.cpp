@@ -27,7 +27,7 @@ void write_scenario(const LabOptions& o, const LabSettings& settings) {
   const int64_t horizon = o.in_step + o.out_step;
   const int64_t trunk = std::max(horizon + 2 * o.interval, std::min(o.frames / 4, 4 * horizon));
   const int64_t held_out = std::max<int64_t>(1, o.trajectories / 10);
-  const Json values = {
+  Json values = {
       {"name", o.scenario},
       {"origin", "virtual-lab"},
       {"synthetic", true},
@@ -45,11 +45,11 @@ void write_scenario(const LabOptions& o, const LabSettings& settings) {
       {"stride", {{"real", o.real_stride}, {"numerical", o.numerical_stride}}},
       {"held_out_in_dist", o.trajectories >= 10 ? held_out : 0},
       {"held_out_out_dist", o.trajectories >= 10 ? held_out : 0},
-      {"geometry",
-       {{"d", o.pixels * static_cast<double>(o.real_stride)},
-        {"center_x", settings.centre.x * scale},
-        {"center_y", settings.centre.y * scale}}},
   };
+  if (!settings.body.empty())
+    values["geometry"] = {{"d", o.pixels * static_cast<double>(o.real_stride)},
+                          {"center_x", settings.centre.x * scale},
+                          {"center_y", settings.centre.y * scale}};
   core::write_file_atomic(fs::path(o.out) / o.scenario / "scenario.yaml", core::to_yaml(values));
 }
 

@@ -23,6 +23,6 @@ int64_t write_manifest(const LabOptions& options);
 core::Json data_options(const LabOptions& options);
 
 /// Grows when the same options give other bytes than before.
-inline constexpr const char* kLabVersion = "virtual-lab 1";
+inline constexpr const char* kLabVersion = "virtual-lab 2";
 
 }  // namespace windtunnel::datasets::lab

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "datasets/lab/edges.h"
 #include "datasets/lab/portable_math.h"
 
 namespace windtunnel::datasets::lab {
@@ -12,11 +13,6 @@ namespace {
 
 constexpr double kShrink = 0.5;  ///< cells; the smeared wall acts this far outside the outline it is built on
 constexpr int kReach = 6;        ///< cells around the body's box
-
-float quadratic(int q, float u, float v) {
-  const float cu = static_cast<float>(kCx[q]) * u + static_cast<float>(kCy[q]) * v;
-  return static_cast<float>(kWeight[q]) * (3 * cu + 4.5f * cu * cu - 1.5f * (u * u + v * v));
-}
 
 /// Bilinear interpolation with the edge values held constant outside.
 float interpolate(const std::vector<float>& field, int width, int height, double x, double y) {
@@ -43,6 +39,8 @@ Flow::Flow(const FlowOptions& options, std::vector<Body> bodies)
       kernel_(&kernel(options.kernels)),
       now_(std::make_unique<Lattice>(width_, height_)),
       next_(std::make_unique<Lattice>(width_, height_)),
+      inlet_u_(height_),
+      inlet_v_(height_),
       masks_(bodies_.size()),
       forces_(bodies_.size()) {
   if (options.length < 4 || options.height < 4 || options.cells < 4 || options.reynolds <= 0)
@@ -178,14 +176,6 @@ void Flow::impose(const FlowFields& fields) {
     }
 }
 
-void Flow::reflect(Lattice& lattice) const {
-  constexpr int kMirror[9] = {0, 1, 4, 3, 2, 8, 7, 6, 5};
-  for (int q = 0; q < kDirections; ++q) {
-    std::copy_n(lattice.row(kMirror[q], 0) - 1, width_ + 2, lattice.row(q, -1) - 1);
-    std::copy_n(lattice.row(kMirror[q], height_ - 1) - 1, width_ + 2, lattice.row(q, height_) - 1);
-  }
-}
-
 void Flow::collide() {
   CollisionRow row;
   const auto speed = static_cast<float>(options_.speed);
@@ -254,32 +244,16 @@ void Flow::apply_bodies() {
 
 void Flow::apply_edges() {
   const auto speed = static_cast<float>(options_.speed);
-  for (int y = 0; y < height_; ++y)
-    for (const bool inlet : {true, false}) {
-      const int edge = inlet ? 0 : width_ - 1, inside = inlet ? 1 : width_ - 2;
-      float g[9], drho = 0, jx = 0, jy = 0;
-      for (int q = 0; q < kDirections; ++q) {
-        g[q] = next_->row(q, y)[inside];
-        drho += g[q];
-        jx += static_cast<float>(kCx[q]) * g[q];
-        jy += static_cast<float>(kCy[q]) * g[q];
-      }
-      const float rho = 1 + drho, u = jx / rho, v = jy / rho;
-      const float in_u = speed * (inflow_ ? inflow_->u()[y] : 1.0f),
-                  in_v = speed * (inflow_ ? inflow_->v()[y] : 0.0f);
-      for (int q = 0; q < kDirections; ++q) {
-        // Inlet: the neighbour's density with the inflow's velocity; outlet: density 1 with the neighbour's
-        // velocity.
-        const float local = quadratic(q, u, v);
-        next_->row(q, y)[edge] = inlet ? g[q] + rho * (quadratic(q, in_u, in_v) - local)
-                                       : g[q] - drho * (static_cast<float>(kWeight[q]) + local);
-      }
-    }
+  for (int y = 0; y < height_; ++y) {
+    inlet_u_[y] = speed * (inflow_ ? inflow_->u()[y] : 1.0f);
+    inlet_v_[y] = speed * (inflow_ ? inflow_->v()[y] : 0.0f);
+  }
+  open_edges(*next_, inlet_u_.data(), inlet_v_.data());
 }
 
 void Flow::step() {
   if (inflow_) inflow_->advance();
-  reflect(*now_);
+  mirror_edges(*now_);
   for (size_t b = 0; b < walls_.size(); ++b) {
     const Vec2 momentum = walls_[b].apply(*now_);
     const double to_force = 1 / (options_.speed * options_.speed * cells_);

@@ -67,7 +67,6 @@ class Flow {
   void impose(const FlowFields& fields);
   void build_layers();
   void cover(const Body& body, Mask& mask) const;
-  void reflect(Lattice& lattice) const;
   void collide();
   void apply_bodies();
   void apply_edges();
@@ -81,6 +80,7 @@ class Flow {
   const Kernel* kernel_;
   std::unique_ptr<Lattice> now_, next_;
   std::vector<float> tau0_, far_, outlet_;
+  std::vector<float> inlet_u_, inlet_v_;  ///< lattice units
   std::shared_ptr<Inflow> inflow_;
 
   std::vector<Mask> masks_;

@@ -13,7 +13,7 @@
 namespace windtunnel::datasets::lab {
 
 /// What the virtual laboratory makes: paired trajectories of one scenario. The "numerical" side is a coarse,
-/// idealised solve; the "real" side is a finer, perturbed solve seen through a measurement model. Each cause
+/// idealised solve; the "real" side is a finer, perturbed solve seen through an instrument. Each cause
 /// of the gap between them can be switched off. Lengths in D (diameter or chord), velocities in U (free
 /// stream), times in D/U. The members' defaults are those of size "demo" of the cylinder; see lab_options().
 struct LabOptions : core::Options {
@@ -37,7 +37,7 @@ struct LabOptions : core::Options {
   double smagorinsky = 0.14;     ///< closure of the numerical side: constant C_s
   double mixing_length = 0.04;   ///< closure of the real side: mixing length in D
 
-  std::string measurement = "model";  ///< ideal | model | piv
+  std::string instrument = "noise";  ///< of the real side: ideal | noise | piv
   std::string turbulence =
       "kinematic";             ///< unresolved three-dimensional turbulence of the real side: off | kinematic
   bool gap_resolution = true;  ///< false: real side solved with simulated_cells

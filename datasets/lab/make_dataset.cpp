@@ -2,6 +2,8 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 
@@ -11,8 +13,9 @@
 #include "core/sha256.h"
 #include "core/text.h"
 #include "datasets/lab/dataset_files.h"
+#include "datasets/lab/flow.h"
 #include "datasets/lab/lab.h"
-#include "datasets/lab/side.h"
+#include "datasets/lab/recording.h"
 #include "datasets/lab/trajectory_writer.h"
 
 namespace windtunnel::datasets::lab {
@@ -21,26 +24,20 @@ namespace {
 namespace fs = std::filesystem;
 using core::Json;
 
-/// One file to make.
+/// One side of one trajectory to make.
 struct Task {
   Configuration configuration;
   bool real = false;
-  fs::path path, truth;  ///< truth: empty if not asked for
-  std::string key;       ///< of the options that its bytes depend on
+  std::vector<fs::path> paths;  ///< in the order of Recording::files()
+  std::string key;              ///< of the options that its bytes depend on
   double work = 0;
 };
 
-std::string key_of(const LabOptions& options, const Task& task) {
+std::string key_of(const LabOptions& options, const LabSettings& settings, const Task& task) {
   Json values = data_options(options);
   // These decide which trajectories and windows exist, not what is in one of them.
   for (const char* k : {"trajectories", "in_step", "out_step", "interval"}) values.erase(k);
-  std::vector<const char*> unused = {"numerical_stride",
-                                     options.gap_resolution ? "simulated_cells" : "measured_cells",
-                                     options.gap_closure ? "smagorinsky" : "mixing_length"};
-  if (!task.real)
-    unused = {"real_stride", "measured_cells", "mixing_length", "measurement", "turbulence", "gap_resolution",
-              "gap_closure", "gap_inflow",     "gap_geometry",  "truth",       "seed"};
-  for (const char* k : unused) values.erase(k);
+  for (const auto& k : unused_options(options, settings, task.real)) values.erase(k);
   values["sim_id"] = task.configuration.sim_id;
   values["side"] = task.real ? "real" : "numerical";
   values["version"] = kLabVersion;
@@ -52,10 +49,11 @@ std::vector<Task> tasks_of(const LabOptions& options, const LabSettings& setting
   std::vector<Task> tasks;
   for (const bool real : {true, false})
     for (const auto& c : configurations(settings, options.trajectories)) {
-      Task task{c, real, folder / (real ? "real" : "numerical") / c.sim_id, {}, {}, 0};
-      if (real && options.truth) task.truth = folder / "truth" / c.sim_id;
-      task.key = key_of(options, task);
-      task.work = SideRun(options, settings, c, real).work();
+      Task task{c, real, {}, {}, 0};
+      const auto recording = make_recording({options, settings, c, real, {}});
+      for (const auto& file : recording->files()) task.paths.push_back(folder / file.folder / c.sim_id);
+      task.key = key_of(options, settings, task);
+      task.work = recording->work();
       tasks.push_back(std::move(task));
     }
   return tasks;
@@ -101,91 +99,106 @@ class Board {
 /// Frames are handed to the file in groups: memory stays bounded whatever the length.
 class Stream {
  public:
-  Stream(TrajectoryWriter& writer, int64_t frame_size, size_t fields)
-      : writer_(writer), group_(std::max<int64_t>(1, (1 << 20) / frame_size)), buffers_(fields) {}
-  void add(const std::vector<const std::vector<float>*>& fields) {
-    for (size_t f = 0; f < fields.size(); ++f)
-      buffers_[f].insert(buffers_[f].end(), fields[f]->begin(), fields[f]->end());
+  Stream(const fs::path& path, const StoredFile& file, const LabOptions& options, const Recording& run)
+      : writer_(path, file, options.frames, run.height(), run.width()), buffers_(file.arrays.size()) {
+    int64_t values = 0;
+    for (const auto& array : file.arrays)
+      values = std::max(values, run.height() * run.width() * std::max<int64_t>(1, array.channels));
+    group_ = std::max<int64_t>(1, (1 << 20) / values);
+  }
+  /// Takes the arrays of this file from frame[first], frame[first + 1], ...
+  void add(const Frame& frame, size_t first) {
+    for (size_t a = 0; a < buffers_.size(); ++a)
+      buffers_[a].insert(buffers_[a].end(), frame[first + a].begin(), frame[first + a].end());
     if (++held_ == group_) flush();
   }
+  void finish(const Recording& run, const Json& attributes) {
+    flush();
+    writer_.write_coordinates(run.coordinates());
+    writer_.write_attributes(attributes);
+    writer_.close();
+  }
+  size_t arrays() const { return buffers_.size(); }
+
+ private:
   void flush() {
     if (held_ == 0) return;
-    for (size_t f = 0; f < buffers_.size(); ++f) {
-      writer_.write_frames(f, written_, held_, buffers_[f].data());
-      buffers_[f].clear();
+    for (size_t a = 0; a < buffers_.size(); ++a) {
+      writer_.write_frames(a, written_, held_, buffers_[a].data());
+      buffers_[a].clear();
     }
     written_ += held_;
     held_ = 0;
   }
-
- private:
-  TrajectoryWriter& writer_;
-  int64_t group_, held_ = 0, written_ = 0;
+  TrajectoryWriter writer_;
+  int64_t group_ = 1, held_ = 0, written_ = 0;
   std::vector<std::vector<float>> buffers_;
 };
 
 void require_finite(const Frame& frame, const Task& task, int64_t index) {
-  for (const auto* field : {&frame.u, &frame.v})
-    for (const float value : *field)
+  for (const auto& field : frame)
+    for (const float value : field)
       if (!std::isfinite(value))
         throw core::data_error("the flow of " + task.configuration.sim_id + " (" +
                                    (task.real ? "real" : "numerical") + " side) diverged at frame " +
                                    std::to_string(index),
-                               "finite velocities", "use more cells per D, or a larger closure constant");
+                               "finite values", "use more cells per D, or a larger closure constant");
 }
 
 void make(const LabOptions& options, const LabSettings& settings, const Task& task, Board& board) {
   const std::string note = task.configuration.sim_id + (task.real ? " real" : " numerical");
-  SideRun run(options, settings, task.configuration, task.real, [&](double work) { board.add(work, note); });
-  run.spin_up();
+  const auto run = make_recording(
+      {options, settings, task.configuration, task.real, [&](double work) { board.add(work, note); }});
+  run->spin_up();
 
-  std::vector<double> x, y;
-  run.axes(x, y);
-  const std::vector<std::string> fields =
-      task.real ? std::vector<std::string>{"u", "v"} : std::vector<std::string>{"u", "v", "p"};
-  const auto finish = [&](TrajectoryWriter& writer) {
-    writer.write_axes(x, y, run.times());
-    Json attributes = run.attributes();
-    attributes["version"] = kLabVersion;
-    attributes["key"] = task.key;
-    writer.write_attributes(attributes);
-    writer.close();
-  };
-  const auto compute = [&](const fs::path& part, TrajectoryWriter* truth) {
-    TrajectoryWriter writer(part, fields, options.frames, run.height(), run.width());
-    Stream stream(writer, run.height() * run.width(), fields.size());
-    std::optional<Stream> truth_stream;
-    if (truth) truth_stream.emplace(*truth, run.height() * run.width(), 2);
+  const auto files = run->files();
+  std::vector<std::unique_ptr<Stream>> streams(files.size());
+  const auto compute = [&] {
     Frame frame;
     for (int64_t k = 0; k < options.frames; ++k) {
-      run.next(frame);
+      run->next(frame);
       require_finite(frame, task, k);
-      if (task.real)
-        stream.add({&frame.u, &frame.v});
-      else
-        stream.add({&frame.u, &frame.v, &frame.p});
-      if (truth) truth_stream->add({&frame.true_u, &frame.true_v});
+      size_t first = 0;
+      for (const auto& stream : streams) {
+        stream->add(frame, first);
+        first += stream->arrays();
+      }
     }
-    stream.flush();
-    if (truth) truth_stream->flush();
-    finish(writer);
   };
-  if (task.truth.empty()) {
-    core::write_atomic(task.path, [&](const fs::path& part) { compute(part, nullptr); });
-    return;
+  // The file that makes the trajectory is renamed last.
+  const std::function<void(size_t)> write = [&](size_t left) {
+    if (left == 0) return compute();
+    const size_t k = files.size() - left;
+    core::write_atomic(task.paths[k], [&](const fs::path& part) {
+      streams[k] = std::make_unique<Stream>(part, files[k], options, *run);
+      write(left - 1);
+      Json attributes = run->attributes();
+      attributes["version"] = kLabVersion;
+      attributes["key"] = task.key;
+      streams[k]->finish(*run, attributes);
+    });
+  };
+  try {
+    write(files.size());
+  } catch (...) {
+    streams.clear();
+    throw;
   }
-  core::write_atomic(task.truth, [&](const fs::path& truth_part) {
-    TrajectoryWriter truth(truth_part, {"u", "v"}, options.frames, run.height(), run.width());
-    core::write_atomic(task.path, [&](const fs::path& part) { compute(part, &truth); });
-    finish(truth);
-  });
 }
 
-int64_t stored_bytes(const LabOptions& o) {
-  const int64_t grid = o.height * o.width, real = grid * o.real_stride * o.real_stride,
-                numerical = grid * o.numerical_stride * o.numerical_stride;
-  return o.trajectories *
-         (o.frames * 4 * (real * (o.truth ? 4 : 2) + numerical * 3) + 16 * (real + numerical) + 65536);
+int64_t stored_bytes(const LabOptions& o, const LabSettings& settings) {
+  const Configuration any = configurations(settings, o.trajectories)[0];
+  int64_t bytes = 0;
+  for (const bool real : {true, false}) {
+    const auto run = make_recording({o, settings, any, real, {}});
+    const int64_t grid = run->height() * run->width();
+    for (const auto& file : run->files()) {
+      bytes += 16 * grid + 32768;
+      for (const auto& array : file.arrays)
+        bytes += 4 * o.frames * grid * std::max<int64_t>(1, array.channels);
+    }
+  }
+  return bytes * o.trajectories;
 }
 
 /// Cell updates per second of one thread here and now.
@@ -234,13 +247,13 @@ LabEstimate estimate(const LabOptions& options) {
   for (const auto& task : tasks) work += task.work;
   // Pictures, turbulence and instrument: seconds per frame and point of the stored real grid, measured.
   const double per_vector =
-      (options.turbulence == "off" ? 0.2e-6 : 0.6e-6) + (options.measurement == "piv" ? 8e-6 : 0.3e-6);
+      (options.turbulence == "off" ? 0.2e-6 : 0.6e-6) + (options.instrument == "piv" ? 8e-6 : 0.3e-6);
   const double vectors =
       static_cast<double>(options.height * options.width * options.real_stride * options.real_stride);
   e.core_seconds = work / kernel_speed(options) +
                    static_cast<double>(options.trajectories * options.frames) * vectors * per_vector;
   e.seconds = e.core_seconds / static_cast<double>(thread_count(options, tasks.size()));
-  e.bytes = stored_bytes(options);
+  e.bytes = stored_bytes(options, settings);
   constexpr const char* kBytes[] = {"B", "KB", "MB", "GB", "TB"};
   const char* const kMinutes[] = {"s", "min", "h"};
   e.text = std::to_string(options.trajectories) + " pairs of " + std::to_string(options.frames) +
@@ -260,18 +273,17 @@ LabReport make_dataset(const LabOptions& options, const LabControl& control) {
   core::make_folder(report.folder);
   write_scenario(options, settings);
   check_index(options, settings);
-  for (const auto& task : tasks) {
-    core::make_folder(task.path.parent_path());
-    if (!task.truth.empty()) core::make_folder(task.truth.parent_path());
-  }
+  for (const auto& task : tasks)
+    for (const auto& path : task.paths) core::make_folder(path.parent_path());
   const auto finished = [](const Task& task) {
-    return has_attribute(task.path, "key", task.key) &&
-           (task.truth.empty() || has_attribute(task.truth, "key", task.key));
+    return std::all_of(task.paths.begin(), task.paths.end(),
+                       [&](const fs::path& path) { return has_attribute(path, "key", task.key); });
   };
   report.kept = std::erase_if(tasks, finished);
   report.made = static_cast<int64_t>(tasks.size());
 
-  int64_t needed = stored_bytes(options) * report.made / std::max<int64_t>(1, report.made + report.kept);
+  int64_t needed =
+      stored_bytes(options, settings) * report.made / std::max<int64_t>(1, report.made + report.kept);
   std::error_code code;
   const auto space = fs::space(report.folder, code);
   if (!code && static_cast<int64_t>(space.available) < needed)

@@ -108,7 +108,7 @@ using Factory = std::function<std::unique_ptr<Measurement>()>;
 const std::vector<std::pair<std::string, Factory>>& factories() {
   static const std::vector<std::pair<std::string, Factory>> list = {
       {"ideal", [] { return std::make_unique<Ideal>(); }},
-      {"model", [] { return std::make_unique<Model>(); }},
+      {"noise", [] { return std::make_unique<Model>(); }},
       {"piv", [] { return std::make_unique<piv::ParticleImageVelocimetry>(); }},
   };
   return list;
@@ -119,7 +119,7 @@ const std::vector<std::pair<std::string, Factory>>& factories() {
 std::unique_ptr<Measurement> make_measurement(const std::string& name) {
   for (const auto& [known, make] : factories())
     if (name == known) return make();
-  throw core::usage_error("unknown measurement '" + name + "'",
+  throw core::usage_error("unknown instrument '" + name + "'",
                           "one of " + core::join(measurement_names(), ", "),
                           core::suggestion(name, measurement_names()));
 }

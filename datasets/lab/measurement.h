@@ -22,7 +22,7 @@ class Measurement {
 };
 
 /// "ideal": the picture itself.
-/// "model": average over the interrogation window (two vectors wide), noise of 0.012 U + 0.02 D |S|
+/// "noise": average over the interrogation window (two vectors wide), noise of 0.012 U + 0.02 D |S|
 /// correlated
 ///   between overlapping windows, 1.5 % of the vectors replaced by the median of their neighbours, zero in
 ///   the body.

@@ -32,7 +32,9 @@ void LabOptions::describe(core::OptionVisitor& v) {
   v("measured_cells", measured_cells, "solver cells per D, real side", {4, 1000});
   v("smagorinsky", smagorinsky, "closure constant C_s of the numerical side", {0, 2});
   v("mixing_length", mixing_length, "mixing length of the real side's closure in D", {0, 0.2});
-  v.choice("measurement", measurement, measurement_names(), "instrument of the real side");
+  v.choice(
+      "instrument", instrument, measurement_names(),
+      "of the real side: ideal; noise (simple error model); piv (particle images and their correlation)");
   v.choice("turbulence", turbulence, {"off", "kinematic"},
            "unresolved three-dimensional turbulence of the real side");
   v("gap_resolution", gap_resolution, "false: real side solved with simulated_cells");
@@ -64,7 +66,9 @@ LabSettings lab_settings(const std::string& scenario) {
   LabSettings s;
   s.name = y.at("name");
   s.summary = y.at("summary");
-  s.body = y.at("body");
+  s.solver = y.value("solver", "flow");
+  s.instruments = y.value("instruments", measurement_names());
+  s.body = y.value("body", "");
   s.body_settings = y.value("body_settings", Json::object());
   s.length = y.at("length");
   s.height = y.at("height");
@@ -72,6 +76,8 @@ LabSettings lab_settings(const std::string& scenario) {
   s.diameter = y.at("diameter");
   s.viscosity = y.at("viscosity");
   s.density = y.at("density");
+  s.reynolds = y.value("reynolds", 0.0);
+  s.flame = y.value("flame", Json::object());
   s.pixels = y.at("frame").at("pixels");
   s.centre = {y.at("frame").at("center_x"), y.at("frame").at("center_y")};
   s.published_step = y.at("published_step");
@@ -82,6 +88,7 @@ LabSettings lab_settings(const std::string& scenario) {
     g.high = p.value("high", 0.0);
     if (p.contains("values")) g.values = p.at("values").get<std::vector<double>>();
     g.decimals = p.value("decimals", 0);
+    g.suffix = p.value("suffix", "");
     g.repeat = p.value("repeat", false);
     s.parameters.push_back(std::move(g));
   }
@@ -117,6 +124,11 @@ LabOptions lab_options(const Json& values, const std::string& where) {
   const auto need = [&](bool good, const std::string& found, const std::string& expected) {
     if (!good) throw core::usage_error(where + ": " + found, expected);
   };
+  need(std::count(settings.instruments.begin(), settings.instruments.end(), options.instrument) > 0,
+       "instrument '" + options.instrument + "' cannot see " + options.scenario,
+       "one of " + core::join(settings.instruments, ", "));
+  need(!settings.body.empty() || options.turbulence == "off",
+       "turbulence '" + options.turbulence + "' of " + options.scenario, "off: there is no wake");
   need(options.pixels > 0, "pixels is " + core::number(options.pixels), "more than 0");
   need(options.height >= 8 && options.width >= 8,
        "a delivered grid of " + std::to_string(options.height) + " x " + std::to_string(options.width),
@@ -158,8 +170,11 @@ std::vector<Configuration> configurations(const LabSettings& settings, int64_t c
   std::vector<Configuration> list;
   for (int64_t n = 0; n < count; ++n) {
     Configuration c;
+    c.reynolds = settings.reynolds;
     c.values.resize(grid.size());
-    int64_t rest = n;
+    int64_t rest = count == 1 ? 0
+                              : std::llround(static_cast<double>(n) * static_cast<double>(product - 1) /
+                                             static_cast<double>(count - 1));
     for (size_t i = grid.size(); i-- > 0;) {
       const int64_t k = rest % counts[i];
       rest /= counts[i];
@@ -169,13 +184,13 @@ std::vector<Configuration> configurations(const LabSettings& settings, int64_t c
       if (!p.values.empty())
         value = p.values[static_cast<size_t>(std::lround(share * static_cast<double>(p.values.size() - 1)))];
       if (p.repeat) value = static_cast<double>(k + 1);
-      const double unit = p.decimals == 0 ? 1 : p.decimals == 1 ? 10 : 100;
+      const double unit = p.decimals == 0 ? 1 : p.decimals == 1 ? 10 : 1000;
       c.values[i] = std::round(value * unit) / unit;
     }
     for (size_t i = 0; i < grid.size(); ++i) {
       char text[32];
-      std::snprintf(text, sizeof text, "%.*f", grid[i].decimals, c.values[i]);
-      c.sim_id += (i ? "_" : "") + std::string(text);
+      std::snprintf(text, sizeof text, "%.*f", std::max(0, grid[i].decimals), c.values[i]);
+      c.sim_id += (i ? "_" : "") + (grid[i].decimals < 0 ? core::number(c.values[i]) : text) + grid[i].suffix;
       if (grid[i].name == "Re") c.reynolds = c.values[i];
     }
     c.sim_id += ".h5";

@@ -17,17 +17,22 @@ struct GridParameter {
   std::string name;
   double low = 0, high = 0;
   std::vector<double> values;  ///< not empty: only these
-  int decimals = 0;            ///< in the file name
+  int decimals = 0;            ///< in the file name; -1: as many as the value needs
+  std::string suffix;          ///< after the value in the file name
   bool repeat = false;         ///< counts repetitions 1, 2, ... of the same configuration
 };
 
 /// What the laboratory knows about a scenario, read from lab/settings/<name>.yaml (compiled in).
 struct LabSettings {
   std::string name, summary;
-  std::string body;  ///< see bodies.h
+  std::string solver;                    ///< flow | flame, see recording.h
+  std::vector<std::string> instruments;  ///< that the scenario knows
+  std::string body;                      ///< see bodies.h; empty for a flame
   core::Json body_settings;
   double length = 0, height = 0, upstream = 0;      ///< flow domain, D
   double diameter = 0, viscosity = 0, density = 0;  ///< m, m2/s, kg/m3
+  double reynolds = 0;                              ///< of every configuration, if it is no parameter
+  core::Json flame;                                 ///< see flame_run.h
   double pixels = 0;                                ///< vectors per D at which `centre` holds
   Vec2 centre;                                      ///< vector coordinates of the flow's origin
   double published_step = 0;                        ///< s

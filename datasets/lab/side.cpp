@@ -37,20 +37,22 @@ std::map<std::string, double> named(const LabSettings& settings, const Configura
 
 }  // namespace
 
-SideRun::SideRun(const LabOptions& options, const LabSettings& settings, const Configuration& configuration,
-                 bool real, std::function<void(double)> tick)
-    : options_(options),
-      settings_(settings),
-      configuration_(configuration),
-      real_(real),
-      tick_(std::move(tick)),
-      stream_(
-          core::stream_seed(static_cast<uint64_t>(options.seed), settings.name + "/" + configuration.sim_id)),
-      reynolds_(configuration.reynolds),
-      interval_(lab::frame_interval(options, settings, configuration.reynolds)),
-      cells_(static_cast<int>(real && options.gap_resolution ? options.measured_cells
-                                                             : options.simulated_cells)),
+SideRun::SideRun(const RecordingRequest& request)
+    : options_(request.options),
+      settings_(request.settings),
+      configuration_(request.configuration),
+      real_(request.real),
+      tick_(request.tick),
+      stream_(core::stream_seed(static_cast<uint64_t>(options_.seed),
+                                settings_.name + "/" + configuration_.sim_id)),
+      reynolds_(configuration_.reynolds),
+      interval_(lab::frame_interval(options_, settings_, reynolds_)),
+      cells_(static_cast<int>(real_ && options_.gap_resolution ? options_.measured_cells
+                                                               : options_.simulated_cells)),
       instrument_(core::stream_seed(stream_, "instrument")) {
+  const LabOptions& options = options_;
+  const LabSettings& settings = settings_;
+  const bool real = real_;
   NormalStream errors(core::stream_seed(stream_, "errors"));
   const double reynolds_error = settings.gap.reynolds * errors.normal();
   const Vec2 offset = {settings.gap.offset * errors.normal(), settings.gap.offset * errors.normal()};
@@ -71,10 +73,10 @@ SideRun::SideRun(const LabOptions& options, const LabSettings& settings, const C
   }
   if (geometry_errors) offset_ = offset;
   bodies_ = make_bodies(settings.body,
-                        {named(settings, configuration), settings.body_settings, offset_,
+                        {named(settings, configuration_), settings.body_settings, offset_,
                          [&](const std::string& kind) { return geometry_errors ? factors.at(kind) : 1; }});
 
-  if (real) measurement_ = make_measurement(options.measurement);
+  if (real) measurement_ = make_measurement(options.instrument);
   const double stride = static_cast<double>(real ? options.real_stride : options.numerical_stride);
   camera_options_.height =
       static_cast<int>(options.height * (real ? options.real_stride : options.numerical_stride));
@@ -171,53 +173,51 @@ void SideRun::picture() {
   if (turbulence_) turbulence_->advance(picture_, interval_);
 }
 
+std::vector<StoredFile> SideRun::files() const {
+  if (!real_) return {{"numerical", {{"measured_data/u"}, {"measured_data/v"}, {"measured_data/p"}}, {}}};
+  std::vector<StoredFile> files = {{"real", {{"measured_data/u"}, {"measured_data/v"}}, {}}};
+  if (options_.truth) files.push_back({"truth", files[0].arrays, {}});
+  return files;
+}
+
 void SideRun::next(Frame& frame) {
   run(*flow_, steps_per_frame_, &forces_);
   picture();
   const double speed = settings_.velocity(reynolds_);
-  const auto scale = [](std::vector<float>& values, double factor) {
-    for (auto& v : values) v *= static_cast<float>(factor);
-  };
   if (!real_) {
-    frame.u = picture_.u;
-    frame.v = picture_.v;
-    frame.p = picture_.p;
+    frame = {picture_.u, picture_.v, picture_.p};
     // Zero is the pressure of the oncoming stream.
     double upstream = 0;
-    for (int r = 0; r < picture_.height; ++r) upstream += frame.p[static_cast<size_t>(r) * picture_.width];
-    for (auto& p : frame.p) p -= static_cast<float>(upstream / picture_.height);
-    scale(frame.p, settings_.density * speed * speed);
+    for (int r = 0; r < picture_.height; ++r) upstream += frame[2][static_cast<size_t>(r) * picture_.width];
+    for (auto& p : frame[2]) p -= static_cast<float>(upstream / picture_.height);
+    for (auto& p : frame[2]) p *= static_cast<float>(settings_.density * speed);
   } else {
     if (turbulence_) turbulence_->add_to(picture_);
+    frame.resize(2);
+    measurement_->measure(picture_, turbulence_ ? turbulence_->intensity() : none_, instrument_, frame[0],
+                          frame[1]);
     if (options_.truth) {
-      frame.true_u = at_vectors(picture_, picture_.u);
-      frame.true_v = at_vectors(picture_, picture_.v);
+      frame.push_back(at_vectors(picture_, picture_.u));
+      frame.push_back(at_vectors(picture_, picture_.v));
     }
-    measurement_->measure(picture_, turbulence_ ? turbulence_->intensity() : none_, instrument_, frame.u,
-                          frame.v);
-    scale(frame.true_u, speed);
-    scale(frame.true_v, speed);
   }
-  scale(frame.u, speed);
-  scale(frame.v, speed);
+  for (auto& values : frame)
+    for (auto& v : values) v *= static_cast<float>(speed);
 }
 
-std::vector<double> SideRun::times() const {
-  const double step = lab::frame_interval(options_, settings_, configuration_.reynolds) * settings_.diameter /
-                      settings_.velocity(configuration_.reynolds);
-  std::vector<double> t;
-  for (int64_t k = 0; k < options_.frames; ++k) t.push_back(static_cast<double>(k) * step);
-  return t;
-}
-
-void SideRun::axes(std::vector<double>& x, std::vector<double>& y) const {
+std::vector<Coordinate> SideRun::coordinates() const {
   // What the experimenter believes: the camera level and the body in its place.
+  Coordinate x{"x", {height(), width()}, {}}, y{"y", {height(), width()}, {}}, t{"t", {options_.frames}, {}};
   const double step = settings_.diameter / camera_options_.pixels;
   for (int r = 0; r < camera_options_.height; ++r)
     for (int c = 0; c < camera_options_.width; ++c) {
-      x.push_back((c - camera_options_.centre.x) * step);
-      y.push_back((r - camera_options_.centre.y) * step);
+      x.values.push_back((c - camera_options_.centre.x) * step);
+      y.values.push_back((r - camera_options_.centre.y) * step);
     }
+  const double frame = lab::frame_interval(options_, settings_, configuration_.reynolds) *
+                       settings_.diameter / settings_.velocity(configuration_.reynolds);
+  for (int64_t k = 0; k < options_.frames; ++k) t.values.push_back(static_cast<double>(k) * frame);
+  return {x, y, t};
 }
 
 core::Json SideRun::attributes() const {
@@ -241,7 +241,7 @@ core::Json SideRun::attributes() const {
       {"frame_interval", interval_},
       {"steps_per_frame", steps_per_frame_},
       {"turbulence", turbulence_ ? "kinematic model, not a solution of the equations of motion" : "off"},
-      {"measurement", real_ ? options_.measurement : "none"},
+      {"instrument", real_ ? options_.instrument : "none"},
       {"body_offset", {offset_.x, offset_.y}},
       {"tilt_degrees", camera_options_.tilt_degrees},
   };

@@ -10,37 +10,26 @@
 #include "datasets/lab/camera.h"
 #include "datasets/lab/flow.h"
 #include "datasets/lab/measurement.h"
-#include "datasets/lab/settings.h"
+#include "datasets/lab/recording.h"
 #include "datasets/lab/turbulence.h"
 #include "datasets/lab/wake_statistics.h"
 
 namespace windtunnel::datasets::lab {
 
-/// One stored frame (H,W): velocity in m/s; numerical side: pressure in Pa; real side: velocity before
-/// measurement.
-struct Frame {
-  std::vector<float> u, v, p, true_u, true_v;
-};
-
-/// One side of one trajectory, frame by frame. Everything random follows from (seed, scenario, sim_id).
-class SideRun {
+/// A flow past bodies. Arrays: u, v in m/s; numerical side: p in Pa; real side with option truth: u, v before
+/// the measurement in a second file.
+class SideRun : public Recording {
  public:
-  /// `tick` is called every few steps with the number of cell updates since the last call; it may throw to
-  /// stop.
-  SideRun(const LabOptions& options, const LabSettings& settings, const Configuration& configuration,
-          bool real, std::function<void(double updates)> tick = {});
+  explicit SideRun(const RecordingRequest& request);
 
-  int64_t height() const { return camera_options_.height; }  ///< stored grid
-  int64_t width() const { return camera_options_.width; }
-  double work() const;  ///< cell updates from beginning to end
-
-  void spin_up();
-  void next(Frame& frame);
-
-  std::vector<double> times() const;                                ///< s
-  void axes(std::vector<double>& x, std::vector<double>& y) const;  ///< (H,W), m
-  core::Json attributes()
-      const;  ///< origin, solver, grid, Reynolds numbers, seeds, models, statistics so far
+  int64_t height() const override { return camera_options_.height; }
+  int64_t width() const override { return camera_options_.width; }
+  double work() const override;
+  std::vector<StoredFile> files() const override;
+  void spin_up() override;
+  void next(Frame& frame) override;
+  std::vector<Coordinate> coordinates() const override;  ///< x, y (H,W), t
+  core::Json attributes() const override;
 
  private:
   FlowOptions flow_options(int cells) const;

@@ -86,9 +86,9 @@ void write_attribute(hid_t object, const std::string& key, const core::Json& val
 
 }  // namespace
 
-TrajectoryWriter::TrajectoryWriter(const std::filesystem::path& path, const std::vector<std::string>& fields,
-                                   int64_t frames, int64_t height, int64_t width)
-    : path_(path.string()), frames_(frames), height_(height), width_(width) {
+TrajectoryWriter::TrajectoryWriter(const std::filesystem::path& path, const StoredFile& file, int64_t frames,
+                                   int64_t height, int64_t width)
+    : path_(path.string()), arrays_(file.arrays), height_(height), width_(width) {
   const std::lock_guard lock(library());
   const Silence silence;
   const Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
@@ -99,14 +99,22 @@ TrajectoryWriter::TrajectoryWriter(const std::filesystem::path& path, const std:
   check(file_ >= 0, path_);
   const Handle group_list(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
   H5Pset_obj_track_times(group_list, false);
-  const Handle group(H5Gcreate2(file_, "measured_data", H5P_DEFAULT, group_list, H5P_DEFAULT), H5Gclose);
-  check(group >= 0, path_);
-  for (const auto& field : fields) {
-    datasets_.push_back(create_dataset(
-        group, field.c_str(), H5T_IEEE_F32LE,
-        {static_cast<hsize_t>(frames), static_cast<hsize_t>(height), static_cast<hsize_t>(width)}));
+  std::string open_group;
+  for (const auto& array : arrays_) {
+    const size_t slash = array.name.find('/');
+    if (const std::string group = array.name.substr(0, slash);
+        slash != std::string::npos && group != open_group) {
+      const Handle made(H5Gcreate2(file_, group.c_str(), H5P_DEFAULT, group_list, H5P_DEFAULT), H5Gclose);
+      check(made >= 0, path_);
+      open_group = group;
+    }
+    std::vector<hsize_t> shape = {static_cast<hsize_t>(frames), static_cast<hsize_t>(height),
+                                  static_cast<hsize_t>(width)};
+    if (array.channels > 0) shape.push_back(static_cast<hsize_t>(array.channels));
+    datasets_.push_back(create_dataset(file_, array.name.c_str(), H5T_IEEE_F32LE, shape));
     check(datasets_.back() >= 0, path_);
   }
+  if (!file.channel_names.empty()) write_names(file.channel_names);
 }
 
 TrajectoryWriter::~TrajectoryWriter() {
@@ -123,35 +131,45 @@ void TrajectoryWriter::release() {
   file_ = -1;
 }
 
-void TrajectoryWriter::write_frames(size_t field, int64_t begin, int64_t count, const float* values) {
+void TrajectoryWriter::write_names(const std::vector<std::string>& names) {
+  size_t longest = 1;
+  for (const auto& name : names) longest = std::max(longest, name.size());
+  std::string text;
+  for (const auto& name : names) text += name + std::string(longest - name.size(), '\0');
+  const Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
+  H5Tset_size(type, longest);
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  H5Tset_strpad(type, H5T_STR_NULLPAD);
+  const Handle dataset(create_dataset(file_, "channel_names", type, {static_cast<hsize_t>(names.size())}),
+                       H5Dclose);
+  check(dataset >= 0 && H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text.data()) >= 0, path_);
+}
+
+void TrajectoryWriter::write_frames(size_t array, int64_t begin, int64_t count, const float* values) {
   const std::lock_guard lock(library());
   const Silence silence;
-  const hid_t dataset = datasets_.at(field);
-  const hsize_t start[3] = {static_cast<hsize_t>(begin), 0, 0};
-  const hsize_t size[3] = {static_cast<hsize_t>(count), static_cast<hsize_t>(height_),
-                           static_cast<hsize_t>(width_)};
-  const Handle memory(H5Screate_simple(3, size, nullptr), H5Sclose);
+  const hid_t dataset = datasets_.at(array);
+  const int64_t channels = arrays_[array].channels;
+  const hsize_t start[4] = {static_cast<hsize_t>(begin), 0, 0, 0};
+  const hsize_t size[4] = {static_cast<hsize_t>(count), static_cast<hsize_t>(height_),
+                           static_cast<hsize_t>(width_), static_cast<hsize_t>(channels)};
+  const Handle memory(H5Screate_simple(channels > 0 ? 4 : 3, size, nullptr), H5Sclose);
   const Handle space(H5Dget_space(dataset), H5Sclose);
   check(H5Sselect_hyperslab(space, H5S_SELECT_SET, start, nullptr, size, nullptr) >= 0 &&
             H5Dwrite(dataset, H5T_NATIVE_FLOAT, memory, space, H5P_DEFAULT, values) >= 0,
         path_);
 }
 
-void TrajectoryWriter::write_axes(const std::vector<double>& x, const std::vector<double>& y,
-                                  const std::vector<double>& t) {
+void TrajectoryWriter::write_coordinates(const std::vector<Coordinate>& coordinates) {
   const std::lock_guard lock(library());
   const Silence silence;
-  const std::vector<hsize_t> plane = {static_cast<hsize_t>(height_), static_cast<hsize_t>(width_)};
-  const auto put = [&](const char* name, const std::vector<hsize_t>& shape,
-                       const std::vector<double>& values) {
-    const Handle dataset(create_dataset(file_, name, H5T_IEEE_F64LE, shape), H5Dclose);
+  for (const auto& c : coordinates) {
+    const std::vector<hsize_t> shape(c.shape.begin(), c.shape.end());
+    const Handle dataset(create_dataset(file_, c.name.c_str(), H5T_IEEE_F64LE, shape), H5Dclose);
     check(dataset >= 0 &&
-              H5Dwrite(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) >= 0,
+              H5Dwrite(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, c.values.data()) >= 0,
           path_);
-  };
-  put("x", plane, x);
-  put("y", plane, y);
-  put("t", {static_cast<hsize_t>(frames_)}, t);
+  }
 }
 
 void TrajectoryWriter::write_attributes(const core::Json& attributes) {

@@ -6,32 +6,34 @@
 #include <vector>
 
 #include "core/json.h"
+#include "datasets/lab/recording.h"
 
 namespace windtunnel::datasets::lab {
 
-/// Writes one trajectory in the published HDF5 layout: measured_data/{fields} (T,H,W) float32 contiguous, x,
-/// y (H,W) and t (T) float64 in m and s, root attributes. No time stamps; objects in a fixed order: equal
-/// content gives equal bytes. HDF5 calls of all writers and of is_complete() are serialised. Errors are
-/// environment errors.
+/// Writes one file of a trajectory in HDF5: float32 arrays, contiguous, then coordinates and root attributes.
+/// No time stamps; objects in a fixed order: equal content gives equal bytes. HDF5 calls of all writers and
+/// of has_attribute() are serialised. Errors are environment errors.
 class TrajectoryWriter {
  public:
-  TrajectoryWriter(const std::filesystem::path& path, const std::vector<std::string>& fields, int64_t frames,
-                   int64_t height, int64_t width);
+  TrajectoryWriter(const std::filesystem::path& path, const StoredFile& file, int64_t frames, int64_t height,
+                   int64_t width);
   ~TrajectoryWriter();
   TrajectoryWriter(const TrajectoryWriter&) = delete;
   TrajectoryWriter& operator=(const TrajectoryWriter&) = delete;
 
-  /// `count` frames from frame `begin` of field number `field`.
-  void write_frames(size_t field, int64_t begin, int64_t count, const float* values);
-  void write_axes(const std::vector<double>& x, const std::vector<double>& y, const std::vector<double>& t);
+  /// `count` frames from frame `begin` of array number `array`.
+  void write_frames(size_t array, int64_t begin, int64_t count, const float* values);
+  void write_coordinates(const std::vector<Coordinate>& coordinates);
   /// Texts, numbers and lists of numbers, in key order.
   void write_attributes(const core::Json& attributes);
   void close();
 
  private:
   void release();
+  void write_names(const std::vector<std::string>& names);
   std::string path_;
-  int64_t frames_, height_, width_;
+  std::vector<StoredArray> arrays_;
+  int64_t height_, width_;
   int64_t file_ = -1;
   std::vector<int64_t> datasets_;
 };

@@ -141,30 +141,30 @@ TEST_F(LabDataset, ContinuesWhereItStopped) {
 TEST_F(LabDataset, WithoutAnyCauseOfTheGapTheSidesAreEqual) {
   const LabOptions o =
       options({"gap_resolution=false", "gap_closure=false", "gap_inflow=false", "gap_geometry=false",
-               "turbulence=off", "measurement=ideal", "frames=10", "trajectories=1"});
+               "turbulence=off", "instrument=ideal", "frames=10", "trajectories=1"});
   // So little cannot be divided into three splits: said before anything is computed.
   EXPECT_THROW(make(o), Error);
   EXPECT_FALSE(fs::exists(fs::path(o.out) / "cylinder" / "real"));
   make(options({"gap_resolution=false", "gap_closure=false", "gap_inflow=false", "gap_geometry=false",
-                "turbulence=off", "measurement=ideal"}));
+                "turbulence=off", "instrument=ideal"}));
   EXPECT_EQ(read(o.out, Side::real, "1800.h5").data, read(o.out, Side::numerical, "1800.h5").data);
 }
 
 TEST_F(LabDataset, EachCauseOpensTheGap) {
   const std::vector<std::string> off = {"gap_resolution=false", "gap_closure=false", "gap_inflow=false",
-                                        "gap_geometry=false",   "turbulence=off",    "measurement=ideal"};
+                                        "gap_geometry=false",   "turbulence=off",    "instrument=ideal"};
   const LabSettings settings = lab_settings("cylinder");
   const auto first_frame = [&](std::vector<std::string> list) {
     const LabOptions o = options(list);
-    SideRun run(o, settings, configurations(settings, o.trajectories)[0], true);
+    SideRun run({o, settings, configurations(settings, o.trajectories)[0], true, {}});
     run.spin_up();
     Frame frame;
     run.next(frame);
-    return frame.u;
+    return frame[0];
   };
   const auto equal = first_frame(off);
   const std::vector<std::string> on = {"gap_resolution=true", "gap_closure=true",     "gap_inflow=true",
-                                       "gap_geometry=true",   "turbulence=kinematic", "measurement=model"};
+                                       "gap_geometry=true",   "turbulence=kinematic", "instrument=noise"};
   for (size_t i = 0; i < on.size(); ++i) {
     auto list = off;
     list[i] = on[i];
@@ -180,6 +180,78 @@ TEST_F(LabDataset, EachCauseOpensTheGap) {
   }
 }
 
+TEST_F(LabDataset, CombustionIsReadWithItsFieldsAndDoesNotDependOnTheThreads) {
+  const std::vector<std::string> small = {
+      "scenario=combustion", "spin_up=2",         "height=16",        "width=16",
+      "pixels=2.5",          "simulated_cells=8", "measured_cells=10"};
+  const auto with = [&](std::vector<std::string> more, const std::string& folder) {
+    more.insert(more.begin(), small.begin(), small.end());
+    return options(more, folder);
+  };
+  const LabOptions o = with({"threads=1"}, "one");
+  EXPECT_EQ(make(o).made, 4);
+  make(with({"threads=3"}, "three"));
+  EXPECT_EQ(hashes(root_ / "one"), hashes(root_ / "three"));
+  make(with({"seed=4"}, "other"));
+  for (const char* side : {"real", "numerical"})
+    EXPECT_NE(hashes(root_ / "one").at("combustion/" + std::string(side) + "/0NH3_1.05.h5"),
+              hashes(root_ / "other").at("combustion/" + std::string(side) + "/0NH3_1.05.h5"));
+
+  const Scenario scenario = load_scenario("combustion", o.out);
+  EXPECT_FALSE(scenario.geometry);
+  const auto numerical = open_trajectories(scenario, o.out, Side::numerical)->open("80NH3_1.05.h5");
+  EXPECT_EQ(numerical->frames(), 48);
+  EXPECT_EQ(numerical->parameters(), (std::vector<double>{80, 1.05}));
+  const auto mean = [&](const char* field) {
+    const core::Array a = numerical->read({scenario.field_index(field)}, 0, 48);
+    double sum = 0;
+    for (const float v : a.data) sum += v;
+    return sum / static_cast<double>(a.numel());
+  };
+  EXPECT_GT(mean("Temperature"), 300);
+  EXPECT_LT(mean("Temperature"), 2230);
+  EXPECT_NEAR(mean("Absolute_Pressure") - mean("Pressure"), 101325, 1);
+  EXPECT_GT(mean("intensity"), 0);
+  EXPECT_GT(mean("Mole_Fraction_of_NH3"), 2 * mean("Mole_Fraction_of_CH4"));
+  const auto real = open_trajectories(scenario, o.out, Side::real)->open("80NH3_1.05.h5");
+  const core::Array light = real->read({0}, 0, 48);
+  for (const float v : light.data) ASSERT_EQ(v * 255, std::round(v * 255));
+
+  EXPECT_THROW(with({"instrument=piv"}, "never"), Error);
+  EXPECT_THROW(with({"turbulence=kinematic"}, "never"), Error);
+}
+
+TEST_F(LabDataset, WithoutAnyCauseOfTheGapBothFlamesShineAlike) {
+  const std::vector<std::string> off = {"gap_resolution=false", "gap_closure=false", "gap_inflow=false",
+                                        "gap_geometry=false", "instrument=ideal"};
+  const std::vector<std::string> on = {"gap_resolution=true", "gap_closure=true", "gap_inflow=true",
+                                       "gap_geometry=true", "instrument=noise"};
+  const LabSettings settings = lab_settings("combustion");
+  const auto light = [&](std::vector<std::string> list, bool real) {
+    for (const char* more : {"scenario=combustion", "spin_up=4", "simulated_cells=8", "measured_cells=10"})
+      list.emplace_back(more);
+    const LabOptions o = options(list);
+    const auto run = make_recording({o, settings, configurations(settings, 1)[0], real, {}});
+    run->spin_up();
+    Frame frame;
+    for (int k = 0; k < 5; ++k) run->next(frame);
+    return frame.back();
+  };
+  const auto plain = light(off, false);
+  EXPECT_EQ(light(off, true), plain);
+  for (size_t i = 0; i < on.size(); ++i) {
+    auto list = off;
+    list[i] = on[i];
+    const auto other = light(list, true);
+    double difference = 0, norm = 0;
+    for (size_t k = 0; k < plain.size(); ++k) {
+      difference += std::pow(double{other[k]} - plain[k], 2);
+      norm += std::pow(plain[k], 2);
+    }
+    EXPECT_GT(std::sqrt(difference / norm), 0.01) << on[i];
+  }
+}
+
 /// The demonstration's physics: sizes of the gap and of the task, at one Reynolds number.
 TEST_F(LabDataset, GapAndTaskHaveTheRightSize) {
   const LabSettings settings = lab_settings("cylinder");
@@ -188,13 +260,13 @@ TEST_F(LabDataset, GapAndTaskHaveTheRightSize) {
   std::vector<std::vector<float>> frames[2];
   double strouhal[2];
   for (const bool real : {false, true}) {
-    SideRun run(o, settings, configuration, real);
+    SideRun run({o, settings, configuration, real, {}});
     run.spin_up();
     Frame frame;
     for (int64_t k = 0; k < o.frames; ++k) {
       run.next(frame);
-      frames[real].push_back(frame.u);
-      frames[real].back().insert(frames[real].back().end(), frame.v.begin(), frame.v.end());
+      frames[real].push_back(frame[0]);
+      frames[real].back().insert(frames[real].back().end(), frame[1].begin(), frame[1].end());
     }
     strouhal[real] = run.attributes().at("strouhal").get<double>();
   }
@@ -257,12 +329,12 @@ TEST(LabOptionsTest, PublishedGridOfTheCylinder) {
   const auto list = configurations(settings, 92);
   EXPECT_EQ(list.front().sim_id, "1800.h5");
   EXPECT_EQ(list.back().sim_id, "12000.h5");
-  const SideRun real(o, settings, list[0], true), numerical(o, settings, list[0], false);
+  const SideRun real({o, settings, list[0], true, {}}), numerical({o, settings, list[0], false, {}});
   EXPECT_EQ(real.height(), 64);
   EXPECT_EQ(real.width(), 128);
   EXPECT_EQ(numerical.height(), 128);
   EXPECT_EQ(numerical.width(), 256);
-  EXPECT_NEAR(numerical.times()[1], 0.0025, 1e-12);
+  EXPECT_NEAR(numerical.coordinates()[2].values[1], 0.0025, 1e-12);
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ TEST(LabMeasurement, IdealReportsThePictureItself) {
 }
 
 TEST(LabMeasurement, ModelAveragesAddsNoiseAndBlanksTheBody) {
-  const auto model = make_measurement("model");
+  const auto model = make_measurement("noise");
   const Picture p = picture_of(model->refine(), model->margin(), one, zero);
   NormalStream random(1);
   double squares = 0, sum = 0;
@@ -76,7 +76,7 @@ TEST(LabMeasurement, ModelAveragesAddsNoiseAndBlanksTheBody) {
 }
 
 TEST(LabMeasurement, ModelNoiseGrowsWithTheStrain) {
-  const auto model = make_measurement("model");
+  const auto model = make_measurement("noise");
   const Picture p = picture_of(model->refine(), model->margin(), shear, zero);
   NormalStream random(2);
   std::vector<float> u, v;
@@ -90,10 +90,10 @@ TEST(LabMeasurement, ModelNoiseGrowsWithTheStrain) {
 
 TEST(LabMeasurement, UnknownNameIsAnErrorWithTheKnownOnes) {
   try {
-    make_measurement("modle");
+    make_measurement("niose");
     FAIL();
   } catch (const Error& e) {
-    EXPECT_NE(e.hint().find("model"), std::string::npos);
+    EXPECT_NE(e.hint().find("noise"), std::string::npos);
   }
 }
 
