@@ -1,6 +1,5 @@
 // Speed of the virtual laboratory: cell updates per second of each kernel variant, and time per frame of what
-// follows the solver. With WINDTUNNEL_LAB_VERIFICATION=1 the full verification runs instead (20 minutes on
-// one processor) and prints its table; the exit code says whether every value lies in its band.
+// follows the solver. The physics is checked by `windtunnel data physics`.
 #include <benchmark/benchmark.h>
 
 #include <cmath>
@@ -11,7 +10,6 @@
 #include "datasets/lab/flow.h"
 #include "datasets/lab/measurement.h"
 #include "datasets/lab/turbulence.h"
-#include "datasets/lab/verification.h"
 
 namespace {
 
@@ -73,23 +71,9 @@ void instrument(benchmark::State& state, const std::string& name) {
   }
 }
 
-int verification() {
-  const auto cases = verification_cases(true);
-  bool good = true;
-  for (const auto& test : cases) {
-    const std::vector<VerificationResult> results = {verify(test)};
-    std::fputs(verification_table({test}, results).c_str(), stdout);
-    std::fflush(stdout);
-    good = good && results[0].failures.empty();
-  }
-  return good ? 0 : 1;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (const char* wanted = std::getenv("WINDTUNNEL_LAB_VERIFICATION"); wanted && *wanted == '1')
-    return verification();
   for (const auto& k : kernels())
     for (const int cells : {9, 36})
       benchmark::RegisterBenchmark(("flow_" + k.name + "_" + std::to_string(cells) + "_cells_per_D").c_str(),

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
+#include <map>
 
 #include "core/error.h"
 #include "core/text.h"
@@ -11,7 +11,7 @@ namespace windtunnel::datasets::lab {
 namespace {
 
 const char* kPark = "Park, Kwon, Choi 1998; Liu, Zheng, Sung 1998";
-const char* kOwn = "this solver";
+const char* kOwn = "prototype of this method";
 
 FlowOptions box(double length, double height, int cells, double reynolds, const char* wall,
                 double smagorinsky = 0) {
@@ -24,17 +24,6 @@ FlowOptions box(double length, double height, int cells, double reynolds, const 
   flow.wall = wall;
   flow.smagorinsky = smagorinsky;
   return flow;
-}
-
-/// Value of one of the quantities that bands name.
-double value_of(const VerificationResult& result, const std::string& quantity) {
-  const std::pair<const char*, double> known[] = {
-      {"drag", result.statistics.drag},         {"lift", result.statistics.lift},
-      {"lift_rms", result.statistics.lift_rms}, {"lift_amplitude", result.statistics.lift_amplitude},
-      {"strouhal", result.statistics.strouhal}, {"amplitude", result.amplitude}};
-  for (const auto& [name, value] : known)
-    if (quantity == name) return value;
-  throw core::usage_error("verification quantity '" + quantity + "' is unknown");
 }
 
 std::vector<Body> make_body(const VerificationCase& test) {
@@ -60,105 +49,139 @@ std::vector<Body> make_body(const VerificationCase& test) {
   return {body};
 }
 
-}  // namespace
+VerificationCase cylinder_case(double reynolds, double strouhal) {
+  // St of unconfined flow: Williamson's fit up to Re 180.
+  VerificationCase test{"Re " + core::number(reynolds) + ", exact wall, D=12, 36x30 D",
+                        box(36, 30, 12, reynolds, "bouzidi"),
+                        "circle",
+                        0,
+                        reynolds < 80 ? 200.0 : 110.0,
+                        60,
+                        {{"strouhal", 0.95 * strouhal, 1.05 * strouhal, strouhal, "Williamson 1988"}}};
+  return test;
+}
 
-std::vector<VerificationCase> verification_cases(bool full) {
+std::vector<VerificationCase> cylinder_cases() {
+  std::vector<VerificationCase> list;
+  for (const double re : {60.0, 100.0, 150.0})
+    list.push_back(cylinder_case(re, -3.3265 / re + 0.1816 + 1.6e-4 * re));
+  list.push_back(cylinder_case(200, 0.195));
+  list[3].bands[0].source = kPark;
+  list[1].bands.push_back({"drag", 1.27, 1.41, 1.34, kPark});
+  list[1].bands.push_back({"lift_rms", 0.215, 0.26, 0.237, kPark});
+  list[3].bands.push_back({"drag", 1.25, 1.40, 1.325, kPark});
+  list[3].bands.push_back({"lift_rms", 0.43, 0.52, 0.474, kPark});
+  return list;
+}
+
+std::vector<VerificationCase> lock_in_cases() {
+  std::vector<VerificationCase> list;
+  for (const double f : {0.1539, 0.1881})  // 0.9 and 1.1 times the frequency of the cylinder at rest
+    list.push_back({"Re 100, heaving with A/D 0.25, f " + core::number(f),
+                    box(24, 16, 12, 100, "penalised"),
+                    "heaving",
+                    f,
+                    60,
+                    60,
+                    {{"strouhal", 0.99 * f, 1.01 * f, f, "lock-in: Koopmann 1967"}}});
+  return list;
+}
+
+std::vector<VerificationCase> elastic_cases() {
+  struct Point {
+    double reduced_velocity, low, high, reference;
+  };
+  std::vector<VerificationCase> list;
+  for (const Point p : {Point{3, 0, 0.15, 0.071}, Point{5, 0.42, 0.58, 0.523}, Point{7, 0.28, 0.42, 0.371},
+                        Point{10, 0, 0.2, 0}})
+    list.push_back({"Re 150, m* 2.546, U* " + core::number(p.reduced_velocity) + ", D=14",
+                    box(24, 16, 14, 150, "penalised"),
+                    "elastic",
+                    p.reduced_velocity,
+                    100,
+                    60,
+                    {{"amplitude", p.low, p.high, p.reference, "Ahn, Kallinderis 2006"}}});
+  return list;
+}
+
+std::vector<VerificationCase> foil_cases() {
   std::vector<VerificationCase> list = {
-      {"cylinder Re 100, penalised, D=10, 24x16 D",
-       box(24, 16, 10, 100, "penalised"),
-       "circle",
-       0,
-       70,
-       60,
-       {{"drag", 1.45, 1.70, 1.578, kOwn}, {"strouhal", 0.160, 0.178, 0.169, kOwn}}},
-      {"cylinder Re 200, penalised, D=10, 24x16 D",
-       box(24, 16, 10, 200, "penalised"),
-       "circle",
-       0,
-       70,
-       60,
-       {{"drag", 1.30, 1.75, 0, ""}, {"strouhal", 0.185, 0.210, 0.195, kPark}}}};
-  if (!full) return list;
-  const std::vector<VerificationCase> more = {
-      {"cylinder Re 100, exact wall, D=20, 30x20 D",
-       box(30, 20, 20, 100, "bouzidi"),
-       "circle",
-       0,
-       100,
-       80,
-       {{"drag", 1.36, 1.44, 1.403, kOwn},
-        {"lift_amplitude", 0.32, 0.36, 0.343, kOwn},
-        {"strouhal", 0.165, 0.173, 0.169, kOwn}}},
-      {"cylinder Re 100, exact wall, D=20, 45x40 D",
-       box(45, 40, 20, 100, "bouzidi"),
-       "circle",
-       0,
-       120,
-       80,
-       {{"drag", 1.30, 1.38, 1.34, kPark},
-        {"lift_amplitude", 0.31, 0.35, 0.335, kPark},
-        {"strouhal", 0.161, 0.168, 0.1645, kPark}}},
-      {"cylinder Re 200, exact wall, D=20, 30x20 D",
-       box(30, 20, 20, 200, "bouzidi"),
-       "circle",
-       0,
-       100,
-       80,
-       {{"drag", 1.30, 1.45, 1.325, kPark},
-        {"lift_amplitude", 0.60, 0.72, 0.67, kPark},
-        {"strouhal", 0.19, 0.205, 0.195, kPark}}},
-      {"cylinder Re 5000, C_s 0.14, D=20, 12x8 D",
-       box(12, 8, 20, 5000, "penalised", 0.14),
-       "circle",
-       0,
-       40,
-       60,
-       {{"strouhal", 0.20, 0.26, 0.234, kOwn}}},
-      {"heaving cylinder Re 100, A/D 0.25, f 0.1539",
-       box(24, 16, 16, 100, "penalised"),
-       "heaving",
-       0.1539,
-       60,
-       60,
-       {{"strouhal", 0.1524, 0.1554, 0.1539, "lock-in, Koopmann 1967"}}},
-      {"elastic cylinder Re 150, U* 3, m* 2.546",
-       box(24, 16, 20, 150, "penalised"),
-       "elastic",
-       3,
-       100,
-       60,
-       {{"amplitude", 0, 0.15, 0.071, "Ahn, Kallinderis 2006"}}},
-      {"elastic cylinder Re 150, U* 5, m* 2.546",
-       box(24, 16, 20, 150, "penalised"),
-       "elastic",
-       5,
-       100,
-       60,
-       {{"amplitude", 0.42, 0.58, 0.523, "Ahn, Kallinderis 2006"}}},
-      {"elastic cylinder Re 150, U* 10, m* 2.546",
-       box(24, 16, 20, 150, "penalised"),
-       "elastic",
-       10,
-       100,
-       60,
-       {{"amplitude", 0, 0.2, 0.07, "Ahn, Kallinderis 2006"}}},
-      {"NACA 0012 Re 500, 0 deg, 100 cells",
-       box(9, 6, 100, 500, "penalised"),
+      {"NACA 0012, Re 500, 0 deg, 80 cells",
+       box(9, 6, 80, 500, "penalised"),
        "naca0012",
        0,
        12,
        4,
        {{"drag", 0.16, 0.20, 0.174, "Imamura 2005; Lockard 2002"}, {"lift", -0.01, 0.01, 0, ""}}},
-      {"NACA 0025 Re 1000, 10 deg, 60 cells",
+      {"NACA 0012, Re 1000, 8 deg, 60 cells",
        box(9, 6, 60, 1000, "penalised"),
-       "naca0025",
-       10,
-       20,
+       "naca0012",
+       8,
        15,
-       {{"drag", 0.24, 0.31, 0.276, kOwn}, {"lift", 0.07, 0.17, 0.122, kOwn}}},
+       15,
+       {{"lift", 0.33, 0.42, 0.373, kOwn}, {"drag", 0.145, 0.185, 0.166, kOwn}}}};
+  struct Point {
+    double angle, drag, lift_rms;
   };
-  list.insert(list.end(), more.begin(), more.end());
+  for (const Point p : {Point{0, 0.212, 0.016}, Point{5, 0.223, 0.027}, Point{10, 0.276, 0.083},
+                        Point{15, 0.395, 0.170}, Point{20, 0.552, 0.229}})
+    list.push_back({"NACA 0025, Re 1000, " + core::number(p.angle) + " deg, 40 cells",
+                    box(9, 6, 40, 1000, "penalised"),
+                    "naca0025",
+                    p.angle,
+                    20,
+                    20,
+                    {{"drag", 0.85 * p.drag, 1.15 * p.drag, p.drag, kOwn},
+                     {"lift", -0.1, 0.9, 0, ""},
+                     {"lift_rms", 0, 1.5 * p.lift_rms, p.lift_rms, kOwn}}});
   return list;
+}
+
+std::vector<VerificationCase> reduced_cases() {
+  return {{"cylinder Re 100, penalised, D=10, 24x16 D",
+           box(24, 16, 10, 100, "penalised"),
+           "circle",
+           0,
+           70,
+           60,
+           {{"drag", 1.45, 1.70, 1.578, kOwn}, {"strouhal", 0.160, 0.178, 0.169, kOwn}}},
+          {"cylinder Re 200, penalised, D=10, 24x16 D",
+           box(24, 16, 10, 200, "penalised"),
+           "circle",
+           0,
+           70,
+           60,
+           {{"drag", 1.30, 1.75, 0, ""}, {"strouhal", 0.185, 0.210, 0.195, kPark}}}};
+}
+
+}  // namespace
+
+std::vector<VerificationCase> verification_cases(const std::string& group) {
+  static const std::map<std::string, std::vector<VerificationCase> (*)()> makers = {
+      {"reduced", reduced_cases},
+      {"cylinder", cylinder_cases},
+      {"lock-in", lock_in_cases},
+      {"elastic", elastic_cases},
+      {"foil", foil_cases}};
+  const auto it = makers.find(group);
+  if (it == makers.end()) throw core::usage_error("verification group '" + group + "' is unknown");
+  return it->second();
+}
+
+double work(const VerificationCase& test) {
+  const double cells = test.flow.cells;
+  return test.flow.length * cells * test.flow.height * cells * (test.settle + test.average) * cells /
+         test.flow.speed;
+}
+
+double value_of(const VerificationResult& result, const std::string& quantity) {
+  const std::pair<const char*, double> known[] = {
+      {"drag", result.statistics.drag},         {"lift", result.statistics.lift},
+      {"lift_rms", result.statistics.lift_rms}, {"lift_amplitude", result.statistics.lift_amplitude},
+      {"strouhal", result.statistics.strouhal}, {"amplitude", result.amplitude}};
+  for (const auto& [name, value] : known)
+    if (quantity == name) return value;
+  throw core::usage_error("verification quantity '" + quantity + "' is unknown");
 }
 
 VerificationResult verify(const VerificationCase& test, const std::atomic<bool>* stop) {
@@ -193,33 +216,6 @@ VerificationResult verify(const VerificationCase& test, const std::atomic<bool>*
                                 core::number(band.low) + " to " + core::number(band.high));
   }
   return result;
-}
-
-std::string verification_table(const std::vector<VerificationCase>& cases,
-                               const std::vector<VerificationResult>& results) {
-  std::string table =
-      "case                                          Cd      Cd'     Cl'     St      A/D    s     MLUPS\n";
-  char line[256];
-  for (size_t i = 0; i < results.size(); ++i) {
-    const auto& r = results[i];
-    const auto& s = r.statistics;
-    std::snprintf(line, sizeof line, "%-44s %7.4f %7.4f %7.4f %7.4f %6.3f %6.1f %6.0f\n", r.name.c_str(),
-                  s.drag, s.drag_amplitude, s.lift_amplitude, s.strouhal, r.amplitude, r.seconds,
-                  r.million_updates_per_second);
-    table += line;
-    for (const auto& band : cases[i].bands) {
-      const double value = value_of(r, band.quantity);
-      std::snprintf(line, sizeof line, "    %-16s %8.4f  band %.4g to %.4g%s\n", band.quantity.c_str(), value,
-                    band.low, band.high, value >= band.low && value <= band.high ? "" : "  OUTSIDE");
-      table += line;
-      if (band.reference != 0) {
-        table.pop_back();
-        std::snprintf(line, sizeof line, "  reference %.4g (%s)\n", band.reference, band.source.c_str());
-        table += line;
-      }
-    }
-  }
-  return table;
 }
 
 }  // namespace windtunnel::datasets::lab

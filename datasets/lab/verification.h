@@ -26,9 +26,12 @@ struct VerificationCase {
   std::vector<Band> bands;
 };
 
-/// The fixed cylinder at reduced cost (seconds) or, with `full`, everything at the resolution that the bands
-/// need (minutes).
-std::vector<VerificationCase> verification_cases(bool full);
+/// Cases of a group: "reduced" (cylinder, seconds), "cylinder", "lock-in", "elastic", "foil" (minutes each).
+/// An unknown group is a usage error.
+std::vector<VerificationCase> verification_cases(const std::string& group);
+
+/// Cell updates of a run.
+double work(const VerificationCase& test);
 
 struct VerificationResult {
   std::string name;
@@ -40,8 +43,7 @@ struct VerificationResult {
 
 VerificationResult verify(const VerificationCase& test, const std::atomic<bool>* stop = nullptr);
 
-/// A table of results, one line per case, with references.
-std::string verification_table(const std::vector<VerificationCase>& cases,
-                               const std::vector<VerificationResult>& results);
+/// Value of a quantity that bands name: a member of WakeStatistics, or amplitude.
+double value_of(const VerificationResult& result, const std::string& quantity);
 
 }  // namespace windtunnel::datasets::lab
