@@ -1,22 +1,63 @@
 #include <cstdio>
 #include <memory>
 
+#include "core/error.h"
 #include "core/file.h"
 #include "core/log.h"
 #include "datasets/lab/lab.h"
 #include "results/leaderboard.h"
 #include "runners/cost.h"
 #include "runners/interrupt.h"
+#include "runners/jobs.h"
 #include "runners/program.h"
-#include "runners/run.h"
 
 namespace fs = std::filesystem;
 
 namespace windtunnel::runners {
 namespace {
 
-/// The whole path on a small paired data set of the virtual laboratory: models that learn run under all three
-/// settings, the others once.
+/// Models that learn run under all three settings, the others once. The finetuning starts from the weights of
+/// the simulated run and compares itself with the real one. Costly runs come first.
+std::vector<Job> demo_jobs(const fs::path& data, const fs::path& runs, int64_t seed) {
+  std::vector<Job> jobs;
+  const auto add = [&](const std::string& baseline, const std::string& setting, std::vector<size_t> after) {
+    Job job;
+    job.name = baseline + "-" + setting;
+    job.log = runs / (job.name + ".log");
+    job.arguments = {"run",
+                     "--scenario",
+                     "cylinder",
+                     "--baseline",
+                     baseline,
+                     "--preset",
+                     "tiny",
+                     "--setting",
+                     setting,
+                     "--seed",
+                     std::to_string(seed),
+                     "--data",
+                     data.string(),
+                     "--out",
+                     (runs / job.name).string()};
+    if (setting == "finetune")
+      for (const auto& [option, source] :
+           {std::pair{"--pretrained", "-simulated"}, {"--real-run", "-real"}}) {
+        job.arguments.push_back(option);
+        job.arguments.push_back((runs / (baseline + source)).string());
+      }
+    job.after = std::move(after);
+    jobs.push_back(std::move(job));
+    return jobs.size() - 1;
+  };
+  for (const char* baseline : {"unet", "fno"}) {
+    const size_t simulated = add(baseline, "simulated", {}), real = add(baseline, "real", {});
+    add(baseline, "finetune", {simulated, real});
+  }
+  for (const char* baseline : {"persistence", "mean", "dmd"}) add(baseline, "real", {});
+  return jobs;
+}
+
+/// The whole path on a small paired data set of the virtual laboratory.
 void demo(const fs::path& out, int64_t seed) {
   const Stopwatch watch;
   const fs::path data = out / "data";
@@ -28,29 +69,12 @@ void demo(const fs::path& out, int64_t seed) {
           {{"scenario", "cylinder"}, {"size", "demo"}, {"out", data.string()}, {"seed", seed}}, "demo"),
       control);
 
-  core::log_info("2/3 training and testing");
+  core::log_info("2/3 training and testing, two runs at a time");
   const fs::path runs = out / "runs";
-  const auto one = [&](const std::string& baseline, const std::string& setting) {
-    RunRequest request;
-    request.baseline = baseline;
-    request.setting = setting;
-    request.preset = "tiny";
-    request.data = data.string();
-    request.seed = seed;
-    request.out = (runs / (baseline + "-" + setting)).string();
-    std::string command = "windtunnel run --scenario cylinder --baseline " + baseline + " --setting " +
-                          setting + " --preset tiny --seed " + std::to_string(seed) + " --data DATA";
-    if (setting == "finetune") {
-      request.pretrained = (runs / (baseline + "-simulated")).string();
-      request.real_run = (runs / (baseline + "-real")).string();
-      command += " --pretrained " + baseline + "-simulated --real-run " + baseline + "-real";
-    }
-    core::log_info(baseline + ", " + setting);
-    run(request, RunUntil::recorded, command);
-  };
-  for (const char* baseline : {"persistence", "mean", "dmd"}) one(baseline, "real");
-  for (const char* baseline : {"fno", "unet"})
-    for (const char* setting : {"simulated", "real", "finetune"}) one(baseline, setting);
+  core::make_folder(runs);
+  if (const int failed = run_jobs("runs", demo_jobs(data, runs, seed), 2); failed > 0)
+    throw model_error(std::to_string(failed) + " runs of the demo failed", "",
+                      "their output is in " + (runs / "*.log").string());
 
   core::log_info("3/3 leaderboard");
   results::LeaderboardOptions options;

@@ -1,17 +1,13 @@
 #include <algorithm>
 #include <cstdio>
-#include <exception>
 #include <memory>
-#include <mutex>
-#include <thread>
 
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
-#include "core/log.h"
 #include "core/text.h"
 #include "runners/child.h"
-#include "runners/interrupt.h"
+#include "runners/jobs.h"
 #include "runners/program.h"
 #include "runners/run_config.h"
 
@@ -72,13 +68,6 @@ std::string folder_name(const Combination& combination, const core::Json& grid) 
   return parts.empty() ? "run" : core::join(parts, "-");
 }
 
-/// Command line of a run, and where it leaves its folder and its output.
-struct Job {
-  std::string name;
-  std::vector<std::string> arguments;
-  fs::path log;
-};
-
 std::vector<Job> jobs_of(const std::string& file, const fs::path& out) {
   const core::Json grid = core::read_yaml(file);
   std::vector<Job> jobs;
@@ -96,46 +85,6 @@ std::vector<Job> jobs_of(const std::string& file, const fs::path& out) {
     jobs.push_back(std::move(job));
   }
   return jobs;
-}
-
-/// Runs `jobs` in so many processes at once, which share the processors. Returns how many failed.
-int run_all(const std::vector<Job>& jobs, int64_t processes) {
-  const auto cores = static_cast<int64_t>(std::thread::hardware_concurrency());
-  const int threads = processes > 1 ? static_cast<int>(std::max<int64_t>(1, cores / processes)) : 0;
-  std::mutex mutex;
-  size_t next = 0;
-  int64_t done = 0;
-  int failed = 0;
-  std::exception_ptr error;
-  core::Progress progress("sweep", static_cast<int64_t>(jobs.size()), 0);
-  const auto work = [&] {
-    std::unique_lock lock(mutex);
-    while (next < jobs.size() && !interrupt_flag() && !error) {
-      const Job& job = jobs[next++];
-      lock.unlock();
-      int code = 0;
-      std::exception_ptr thrown;
-      try {
-        code = run_child(job.arguments, job.log, threads);
-      } catch (...) {
-        thrown = std::current_exception();
-      }
-      lock.lock();
-      if (thrown && !error) error = thrown;
-      if (code != 0 && !interrupt_flag()) {
-        ++failed;
-        std::printf("failed (exit code %d): %s, see %s\n", code, job.name.c_str(), job.log.c_str());
-      }
-      progress.update(++done, job.name);
-    }
-  };
-  std::vector<std::thread> workers;
-  for (int64_t i = 1; i < processes; ++i) workers.emplace_back(work);
-  work();
-  for (auto& worker : workers) worker.join();
-  if (error) std::rethrow_exception(error);
-  throw_if_interrupted("run the same command again to continue");
-  return failed;
 }
 
 /// A Slurm job array of the same runs: task i executes run i.
@@ -167,7 +116,7 @@ int sweep(const SweepOptions& options) {
   }
   if (options.only >= 0) jobs = {jobs[static_cast<size_t>(options.only)]};
   core::make_folder(out);
-  const int failed = run_all(jobs, options.jobs);
+  const int failed = run_jobs("sweep", jobs, options.jobs);
   std::printf("%zu runs, %d failed, in %s\n", jobs.size(), failed, out.c_str());
   return failed == 0 ? 0 : 1;
 }
