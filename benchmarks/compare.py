@@ -67,6 +67,13 @@ def fno(kind, label):
 # group -> name of the pair -> (ours, theirs)
 PAIRS = {
     "fno": {f"fno {kind} {label}": fno(kind, label) for label in ("cylinder", "tiny") for kind in ("forward", "update")},
+    "piv": {  # one thread each; the peers need scipy and openpiv
+        f"piv 32/16, {library}": (
+            google("lab_benchmark", "piv_32_16_560x1072_passes_0"),
+            lines(["lab_piv.py", "--library", library], "piv_32_16_560x1072"),
+        )
+        for library in ("numpy", "openpiv")
+    },
     "metrics": {  # one thread each
         f"metrics, {library}": (
             google("metrics_benchmark", "score/metrics_8x20x64x128x2"),

@@ -43,6 +43,8 @@ struct CorrelationOptions {
 void correlate_reference(const GreyImage& a, const GreyImage& b, const CorrelationOptions& options,
                          const std::vector<WindowPair>& windows, std::vector<Displacement>& result);
 
+struct CorrelationBatch;
+
 /// The same by fast Fourier transforms of many windows at once in single precision. Periodic windows of 8,
 /// 16, 32 or 64 pixels; all variants give the same bits.
 class Correlator {
@@ -56,16 +58,18 @@ class Correlator {
 
  private:
   int size_;
-  void (*transform_)(float* real, float* imaginary, int size, const float* cosine,
-                     const float* sine) = nullptr;
+  void (*correlate_)(CorrelationBatch&) = nullptr;
   std::vector<int> reversed_;
   std::vector<float> cosine_, sine_, real_, imaginary_, real2_, imaginary2_;
 };
 std::vector<std::string> correlator_kernels();
 
-/// Peak, sub-pixel position and peak ratio of a correlation map, (size,size) with `stride` between
-/// neighbours, zero displacement at (size/2, size/2).
+/// Peak, sub-pixel position and peak ratio of a correlation map (size,size), zero displacement at (size/2,
+/// size/2).
+Displacement find_displacement(const double* map, int size);
+
+/// The same from the place of the peak and the highest value away from it; `stride` between neighbours.
 template <class T>
-Displacement find_displacement(const T* map, int size, int64_t stride);
+Displacement refine_peak(const T* map, int size, int64_t stride, int row, int column, double second);
 
 }  // namespace windtunnel::datasets::lab::piv

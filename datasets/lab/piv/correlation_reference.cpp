@@ -60,7 +60,7 @@ void correlate_reference(const GreyImage& a, const GreyImage& b, const Correlati
         }
         map[static_cast<size_t>(i) * n + j] = sum / (n * n);
       }
-    result.push_back(find_displacement(map.data(), n, 1));
+    result.push_back(find_displacement(map.data(), n));
   }
 }
 

@@ -44,29 +44,32 @@ MultiPassResult multi_pass(const GreyImage& a, const GreyImage& b, const MultiPa
   const auto count = static_cast<size_t>(field.height) * field.width;
   std::vector<Displacement> found;
   std::vector<WindowPair> windows;
-  const std::vector<uint8_t> nowhere(count, 0);
-
+  field.u.assign(count, 0);
+  field.v.assign(count, 0);
   if (o.passes == 2) {
-    const int wide = std::min(64, 2 * o.window), more = (wide - o.window) / 2;
-    for (int r = 0; r < field.height; ++r)
-      for (int c = 0; c < field.width; ++c) {
-        const int row = std::clamp(r * o.step - more, 0, a.height - wide),
-                  column = std::clamp(c * o.step - more, 0, a.width - wide);
+    // One wide window for each 2 x 2 vectors, centred between them.
+    VectorField coarse{(field.height + 1) / 2, (field.width + 1) / 2, {}, {}};
+    const int wide = std::min(64, 2 * o.window), more = (wide - o.window - o.step) / 2;
+    for (int r = 0; r < coarse.height; ++r)
+      for (int c = 0; c < coarse.width; ++c) {
+        const int row = std::clamp(2 * r * o.step - more, 0, a.height - wide),
+                  column = std::clamp(2 * c * o.step - more, 0, a.width - wide);
         windows.push_back({row, column, row, column});
       }
     Correlator(wide).run(a, b, windows, found);
-    field.u.assign(count, kMissing);
-    field.v.assign(count, kMissing);
-    for (size_t k = 0; k < count; ++k)
-      if (found[k].peak_ratio >= o.least_ratio) {
-        field.u[k] = found[k].u;
-        field.v[k] = found[k].v;
+    for (const auto& d : found) {
+      coarse.u.push_back(d.peak_ratio >= o.least_ratio ? d.u : kMissing);
+      coarse.v.push_back(d.peak_ratio >= o.least_ratio ? d.v : kMissing);
+    }
+    drop_outliers(coarse, o);
+    fill_gaps(coarse, std::vector<uint8_t>(found.size(), 0));
+    for (int r = 0; r < field.height; ++r)
+      for (int c = 0; c < field.width; ++c) {
+        const auto from = static_cast<size_t>(r / 2) * coarse.width + c / 2,
+                   to = static_cast<size_t>(r) * field.width + c;
+        field.u[to] = coarse.u[from];
+        field.v[to] = coarse.v[from];
       }
-    drop_outliers(field, o);
-    fill_gaps(field, nowhere);
-  } else {
-    field.u.assign(count, 0);
-    field.v.assign(count, 0);
   }
 
   // The two windows stand apart by the rounded prediction, half of it each way, inside the pictures.
@@ -93,7 +96,7 @@ MultiPassResult multi_pass(const GreyImage& a, const GreyImage& b, const MultiPa
     result.ratio.push_back(found[k].peak_ratio);
   }
   result.replaced = drop_outliers(field, o);
-  fill_gaps(field, nowhere);
+  fill_gaps(field, std::vector<uint8_t>(count, 0));
   return result;
 }
 

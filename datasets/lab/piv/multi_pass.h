@@ -8,7 +8,7 @@ namespace windtunnel::datasets::lab::piv {
 struct MultiPassOptions {
   int window = 32;  ///< edge of the last pass's windows: 8, 16, 32 or 64 px
   int step = 16;    ///< px between vectors
-  int passes = 2;   ///< 2: a first pass with twice the window (at most 64) shifts the last pass's windows
+  int passes = 2;   ///< 2: a first pass with twice the window (at most 64) and step shifts the last's windows
   double least_ratio = 1.2;             ///< peak ratio below which a vector of the first pass is dropped
   double epsilon = 0.1, threshold = 2;  ///< of the normalised median test
 };

@@ -7,25 +7,12 @@
 namespace windtunnel::datasets::lab::piv {
 
 template <class T>
-Displacement find_displacement(const T* map, int size, int64_t stride) {
+Displacement refine_peak(const T* map, int size, int64_t stride, int row, int column, double second) {
   const auto value = [&](int r, int c) {
     return static_cast<double>(map[(static_cast<int64_t>(r) * size + c) * stride]);
   };
-  int row = 0, column = 0;
-  double highest = value(0, 0);
-  for (int r = 0; r < size; ++r)
-    for (int c = 0; c < size; ++c)
-      if (const double v = value(r, c); v > highest) {
-        highest = v;
-        row = r;
-        column = c;
-      }
   Displacement d;
-  double second = 0;
-  for (int r = 0; r < size; ++r)
-    for (int c = 0; c < size; ++c)
-      if (std::abs(r - row) > 2 || std::abs(c - column) > 2) second = std::max(second, value(r, c));
-  d.peak_ratio = second > 0 ? highest / second : 0;
+  d.peak_ratio = second > 0 ? value(row, column) / second : 0;
   if (row == 0 || column == 0 || row == size - 1 || column == size - 1) return d;
 
   constexpr double kFloor = 1e-7;  // keeps the logarithms finite
@@ -47,7 +34,23 @@ Displacement find_displacement(const T* map, int size, int64_t stride) {
   return d;
 }
 
-template Displacement find_displacement<float>(const float*, int, int64_t);
-template Displacement find_displacement<double>(const double*, int, int64_t);
+template Displacement refine_peak<float>(const float*, int, int64_t, int, int, double);
+template Displacement refine_peak<double>(const double*, int, int64_t, int, int, double);
+
+Displacement find_displacement(const double* map, int size) {
+  const auto value = [&](int r, int c) { return map[static_cast<int64_t>(r) * size + c]; };
+  int row = 0, column = 0;
+  for (int r = 0; r < size; ++r)
+    for (int c = 0; c < size; ++c)
+      if (value(r, c) > value(row, column)) {
+        row = r;
+        column = c;
+      }
+  double second = 0;
+  for (int r = 0; r < size; ++r)
+    for (int c = 0; c < size; ++c)
+      if (std::abs(r - row) > 2 || std::abs(c - column) > 2) second = std::max(second, value(r, c));
+  return refine_peak(map, size, 1, row, column, second);
+}
 
 }  // namespace windtunnel::datasets::lab::piv
