@@ -31,7 +31,7 @@ template <class T>
 std::string picture(const std::vector<T>& values, int64_t height, int64_t width, double low, double high,
                     const char* map, const std::string& caption) {
   std::vector<float> field(values.begin(), values.end());
-  const int scale = std::max<int>(1, static_cast<int>(192 / width));
+  const int scale = std::max<int>(1, static_cast<int>(384 / width));
   const auto image = core::render_field(field.data(), static_cast<int>(height), static_cast<int>(width), 1,
                                         low, high, map, scale);
   return "<figure><figcaption>" + escaped(caption) + " <small>" + short_number(low) + " to " +
@@ -58,7 +58,7 @@ std::string pictures(const TrajectoryGap& gap, size_t c) {
   const auto &r = gap.real.fields[c], &n = gap.numerical.fields[c];
   const int64_t h = gap.real.height, w = gap.real.width;
   const std::string name = gap.fields[c].field;
-  std::string html = "<div class=\"films\">";
+  std::string html = "<div class=\"charts\">";
   const auto pair = [&](const auto& real, const auto& numerical, const std::string& what) {
     double low = 1e30, high = -1e30;
     widen(real, low, high);

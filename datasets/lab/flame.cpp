@@ -11,8 +11,9 @@
 namespace windtunnel::datasets::lab {
 namespace {
 
-constexpr double kInner = 0.6, kOuter = 1.6;  // slot, w from the axis
-constexpr double kLimit = 0.15;               // largest diffusion number of a scalar step
+constexpr double kInner = 0.6, kOuter = 1.6;         // slot, w from the axis
+constexpr double kDiffusion = 0.15, kCourant = 0.4;  // largest numbers of a scalar step (explicit Euler)
+constexpr double kUsual = 3;                         // |u| + |v| that seldom is passed, U
 
 int cells_of(double length, int cells) { return static_cast<int>(std::ceil(length * cells - 1e-9)); }
 
@@ -44,7 +45,9 @@ Flame::Flame(const FlameOptions& options, uint64_t seed)
       tau0_(u_.size()),
       none_(width_) {
   const ReactionOptions r = reaction(options);
-  every_ = std::clamp(static_cast<int>(kLimit / (r.diffusivity() / std::min(1.0, r.lewis))), 1, 4);
+  const double diffusion = r.diffusivity() / std::min(1.0, r.lewis);
+  every_ = std::clamp(static_cast<int>(std::min(kDiffusion / diffusion, kCourant / (kUsual * options.speed))),
+                      1, 4);
   const int ramp = std::max(1, width_ / 10);
   for (int x = 0; x < width_; ++x) {
     const double z = std::max(0.0, 1 - (width_ - x - 0.5) / ramp),
@@ -95,6 +98,7 @@ void Flame::carry() {
   const double nu = options_.speed * options_.cells / options_.reynolds;
   const auto cold = static_cast<float>(3 * nu + 0.5),
              growth = static_cast<float>(3 * nu * (power(options_.expansion, 0.7) - 1));
+  float fastest = 0;
   for (int y = 0; y < height_; ++y) {
     const float* f[9];
     for (int q = 0; q < kDirections; ++q) f[q] = now_->row(q, y);
@@ -106,8 +110,10 @@ void Flame::carry() {
       u_[begin + x] = (f[1][x] - f[3][x] + f[5][x] - f[6][x] - f[7][x] + f[8][x]) / rho;
       v_[begin + x] = (f[2][x] - f[4][x] + f[5][x] + f[6][x] - f[7][x] - f[8][x]) / rho;
       tau0_[begin + x] = cold + growth * std::clamp(t[x], 0.0f, 1.0f) + sponge_[x];
+      fastest = std::max(fastest, std::abs(u_[begin + x]) + std::abs(v_[begin + x]));
     }
   }
+  parts_ = std::clamp(static_cast<int>(std::ceil(every_ * fastest / kCourant)), 1, 16);
 }
 
 void Flame::step() {
@@ -120,7 +126,8 @@ void Flame::step() {
   time_ += step_;
   if (++steps_ % every_ == 0) {
     carry();
-    scalars_.advance(u_, v_, inlet_u_, every_);
+    for (int part = 0; part < parts_; ++part)
+      scalars_.advance(u_, v_, inlet_u_, static_cast<double>(every_) / parts_);
   }
 }
 

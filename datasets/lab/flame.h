@@ -52,7 +52,7 @@ class Flame {
 
   /// Distance of row y from the axis, w.
   double from_axis(double y) const { return (y + 0.5 - 0.5 * height_) / options_.cells; }
-  /// Flow steps between two steps of the scalars.
+  /// Flow steps between two steps of the scalars (which are divided where the flow is fast).
   int scalar_interval() const { return every_; }
 
  private:
@@ -62,7 +62,7 @@ class Flame {
   void carry();
 
   FlameOptions options_;
-  int width_, height_, layer_, every_;
+  int width_, height_, layer_, every_, parts_ = 1;
   double step_, time_ = 0;
   int64_t steps_ = 0;
   const Kernel* kernel_;

@@ -14,7 +14,7 @@ namespace {
 constexpr double kFastest = 0.06;       // U in lattice units
 constexpr double kAtmosphere = 101325;  // Pa
 constexpr double kBurnerRadius = 1.6;   // w
-constexpr double kScalarCost = 2.5;     // time of a step of the scalars over one of the flow
+constexpr double kScalarCost = 4;       // time of a step of the scalars over one of the flow
 
 const std::vector<std::string> kChannels = {"Absolute_Pressure",    "Chemistry_Heat_Release_Rate",
                                             "Mole_Fraction_of_CH4", "Mole_Fraction_of_CO",

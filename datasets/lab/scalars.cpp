@@ -66,7 +66,9 @@ void Scalars::react() {
     const float *t = row(kTemperature, y), *fuel = row(kFuel, y);
     float* rate = rate_.data() + static_cast<size_t>(y) * width_;
     for (int x = 0; x < width_; ++x) {
-      const float place = std::clamp((t[x] - kLow) * kScale, 0.0f, kTable - 1.0f);
+      const float scaled = (t[x] - kLow) * kScale;
+      const float place =
+          scaled > 0 ? std::min(scaled, kTable - 1.0f) : 0.0f;  // also where T is not a number
       const int i = static_cast<int>(place);
       rate[x] = fuel[x] * (table_[i] + (place - static_cast<float>(i)) * (table_[i + 1] - table_[i]));
     }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
@@ -91,6 +92,23 @@ TEST(LabFlame, TemperatureAndFuelAddUpToOneForEqualDiffusivities) {
   flame.fields(u, v, p);
   EXPECT_GT(u[static_cast<size_t>(row) * flame.width()], 0.5);
   EXPECT_NEAR(u[static_cast<size_t>(flame.height() / 2) * flame.width()], 0, 0.05);
+}
+
+TEST(LabFlame, ScalarsStayBoundedWhenTheFlowIsFast) {
+  FlameOptions o = small();
+  o.flow = 1.8;
+  o.modulation = 0.3;
+  Flame flame(o, 3);
+  float low = 0, high = 1;
+  while (flame.time() < 20) {
+    flame.step();
+    for (int x = 0; x < flame.width(); ++x) {
+      low = std::min(low, flame.scalars().row(Scalars::kTemperature, flame.height() / 2 + 8)[x]);
+      high = std::max(high, flame.scalars().row(Scalars::kTemperature, flame.height() / 2 + 8)[x]);
+    }
+  }
+  EXPECT_GE(low, -1e-4);
+  EXPECT_LE(high, 1 + 1e-4);
 }
 
 TEST(LabFlame, KernelsAgreeAndSeedsDiffer) {
