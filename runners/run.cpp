@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "baselines/checkpoint.h"
+#include "baselines/padding.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/log.h"
@@ -251,7 +252,7 @@ class Run {
     context_.output = {out.at(0) / config_.evaluation.rounds, out.at(1), out.at(2), out.at(3)};
     context_.compat = config_.compat;
     seed_everything(static_cast<uint64_t>(config_.training.seed));
-    model_ = baselines::make_baseline(config_.baseline, context_, config_.model);
+    model_ = baselines::make_padded_baseline(config_.baseline, context_, config_.model, config_.data.padding);
     if (!config_.weights.empty()) {
       const fs::path path = weights_in(config_.weights);
       model_->load_state(baselines::load_weights(path).state, path.string());

@@ -31,6 +31,11 @@ void DataOptions::describe(core::OptionVisitor& v) {
   v("mask_prob", mask_prob, "probability that the unmeasured fields of a simulated sample are zeroed",
     {0, 1});
   v("noise_scale", noise_scale, "relative Gaussian noise on simulated training samples", core::kNotNegative);
+  v("pad_multiple", padding.multiple, "the model sees height and width padded to a multiple of this",
+    core::kPositive);
+  v("pad_minimum", padding.minimum, "the model sees at least this height and width", core::kPositive);
+  v("pad_power_of_two", padding.power_of_two, "the model sees height and width padded to powers of two");
+  v("pad_frames", padding.frames, "the model sees at least so many input frames", core::kPositive);
   v.choice("normalizer", normalizer, {"none", "gaussian", "range"}, "how fields are scaled for the model");
 }
 
@@ -52,7 +57,7 @@ void RunRequest::describe(core::OptionVisitor& v) {
   v("data", data, "folder that holds the scenario's folder");
   v("out", out, "run folder (default: runs/<scenario>-<setting>-<baseline>-<preset>-s<seed>)");
   v.choice("compat", compat, {"auto", "corrected", "published"},
-           "architecture quirks; auto: published for .pth weights, else as the protocol");
+           "architecture quirks; auto: published for .pth weights and for protocol and preset published");
   v("pretrained", pretrained,
     "setting finetune: weights file or run folder to start from instead of pretraining");
   v("real_run", real_run, "setting finetune: run folder of the real training, for the Update Ratio");
@@ -109,9 +114,10 @@ RunConfig resolve(const RunRequest& request) {
   config.setting = request.setting;
   config.protocol = request.protocol;
   config.preset = request.preset;
-  config.compat = request.compat != "auto"                                       ? request.compat
-                  : std::filesystem::path(request.weights).extension() == ".pth" ? "published"
-                                                                                 : request.protocol;
+  // Only published weights and published settings need the published quirks.
+  const bool published = std::filesystem::path(request.weights).extension() == ".pth" ||
+                         (request.protocol == "published" && request.preset == "published");
+  config.compat = request.compat != "auto" ? request.compat : published ? "published" : "corrected";
   config.pretrained = request.pretrained;
   config.real_run = request.real_run;
   config.weights = request.weights;

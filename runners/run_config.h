@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "baselines/padding.h"
 #include "core/options.h"
 
 namespace windtunnel::runners {
@@ -29,6 +30,7 @@ struct DataOptions : core::Options {
   double mask_prob = 0.5;
   double noise_scale = 0;
   std::string normalizer = "gaussian";
+  baselines::PaddingRule padding;
   void describe(core::OptionVisitor& v) override;
 };
 
