@@ -18,5 +18,7 @@ class Stopwatch {
 
 /// Largest resident memory of this process so far, MB.
 double peak_memory_mb();
+/// What this process can still get from the machine or its control group, MB.
+double available_memory_mb();
 
 }  // namespace windtunnel::runners

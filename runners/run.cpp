@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "baselines/checkpoint.h"
@@ -21,6 +22,7 @@
 #include "results/record.h"
 #include "results/report.h"
 #include "results/run_folder.h"
+#include "runners/cost.h"
 #include "runners/evaluator.h"
 #include "runners/interrupt.h"
 #include "runners/run_record.h"
@@ -347,16 +349,43 @@ class Run {
   }
 
   void check_first_batch() {
+    const int64_t part =
+        (config_.training.batch_size + config_.training.accumulate - 1) / config_.training.accumulate;
+    zero_gradients_ = check_on(std::min<int64_t>(2, part)).zero_gradient_parameters;
+    if (!zero_gradients_.empty())
+      core::log_warning(std::to_string(zero_gradients_.size()) +
+                        " parameters get no gradient, first: " + zero_gradients_.front());
+    if (part > 4) check_memory(part);
+  }
+
+  SanityReport check_on(int64_t samples) {
     datasets::LoaderOptions options;
-    options.batch_size = std::min<int64_t>(2, config_.training.batch_size);
+    options.batch_size = samples;
     options.normalizer = &normalizer_;
     datasets::Loader loader(*train_, options);
     datasets::Batch batch;
     loader.next(batch);
-    zero_gradients_ = check_model(model_, view(batch.input), view(batch.target)).zero_gradient_parameters;
-    if (!zero_gradients_.empty())
-      core::log_warning(std::to_string(zero_gradients_.size()) +
-                        " parameters get no gradient, first: " + zero_gradients_.front());
+    return check_model(model_, view(batch.input), view(batch.target));
+  }
+
+  /// Refuses a batch that cannot fit, from what two and four samples took. `part`: samples at a time.
+  void check_memory(int64_t part) {
+    const double two = peak_memory_mb();
+    check_on(4);
+    const double per_sample = (peak_memory_mb() - two) / 2;
+    double weights = 0;
+    for (const auto& parameter : model_->trainable_parameters()) weights += parameter.numel() * 4e-6;
+    const double kept = 4 * weights;  // two moments, the gradient, the best weights
+    const double needed = per_sample * static_cast<double>(part - 4) + kept, free = available_memory_mb();
+    if (needed <= free) return;
+    const auto fit = static_cast<int64_t>(std::max(1.0, 4 + (0.9 * free - kept) / per_sample));
+    const int64_t parts = (config_.training.batch_size + fit - 1) / fit;
+    const auto gb = [](double mb) { return core::number(std::round(mb / 100) / 10) + " GB"; };
+    throw environment_error("an update of " + std::to_string(part) + " samples needs about " + gb(needed) +
+                                " more memory, " + gb(free) + " are free",
+                            "memory for the batch",
+                            "--set training.accumulate=" + std::to_string(parts) +
+                                " gathers the same gradient in parts; or a smaller --batch-size or --preset");
   }
 
   std::vector<std::string> captured_ids() const {

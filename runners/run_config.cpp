@@ -13,6 +13,10 @@ void TrainingOptions::describe(core::OptionVisitor& v) {
   v("updates", updates, "number of optimiser updates per training stage", core::kPositive);
   v("batch_size", batch_size, "samples per update", core::kPositive);
   v("eval_batch_size", eval_batch_size, "samples per batch in validation and test", core::kPositive);
+  v("accumulate", accumulate,
+    "gather the gradient of a batch in so many parts, which need less memory at a time; the updates stay the "
+    "same up to rounding, except with batch normalisation or random draws in the loss",
+    core::kPositive);
   v.choice("scheduler", scheduler, {"cosine", "step"},
            "cosine to zero over all updates, or halving every step_size");
   v("step_size", step_size, "updates between two halvings of the step scheduler", core::kNotNegative);

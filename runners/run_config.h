@@ -15,6 +15,7 @@ struct TrainingOptions : core::Options {
   int64_t updates = 1000;
   int64_t batch_size = 8;
   int64_t eval_batch_size = 16;
+  int64_t accumulate = 1;  ///< parts in which the gradient of a batch is gathered
   std::string scheduler = "cosine";
   int64_t step_size = 1000;
   double clip_grad_norm = 0;

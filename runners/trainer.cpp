@@ -1,5 +1,6 @@
 #include "runners/trainer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <numbers>
@@ -28,6 +29,20 @@ baselines::StateDict copied(const baselines::StateDict& state) {
   baselines::StateDict copy;
   for (const auto& [name, tensor] : state) copy.emplace_back(name, tensor.clone());
   return copy;
+}
+
+/// Gradient of the loss of x and y (B,T,H,W,C) in `parts` parts of the batch; returns the loss.
+double gather_gradient(baselines::Baseline& model, const at::Tensor& x, const at::Tensor& y, int64_t parts) {
+  const int64_t batch = x.size(0), size = (batch + parts - 1) / parts;
+  double sum = 0;
+  for (int64_t at = 0; at < batch; at += size) {
+    const int64_t n = std::min(size, batch - at);
+    at::Tensor loss = model.loss(x.narrow(0, at, n), y.narrow(0, at, n));
+    if (n < batch) loss = loss * (static_cast<double>(n) / static_cast<double>(batch));
+    loss.backward();
+    sum += loss.item<double>();
+  }
+  return sum;
 }
 
 /// Counters of a stage that travel in its saved state.
@@ -116,8 +131,7 @@ StageResult StageTrainer::run(const std::shared_ptr<baselines::Baseline>& model)
     loader.next(batch);
     model->train();
     adam.zero_grad();
-    at::Tensor loss = model->loss(view(batch.input), view(batch.target));
-    const double value = loss.item<double>();
+    const double value = gather_gradient(*model, view(batch.input), view(batch.target), t.accumulate);
     if (!std::isfinite(value)) {
       journal.append("diverged", {{"stage", stage.name}, {"update", update}});
       throw model_error("training loss is " + core::number(value) + " at update " + std::to_string(update) +
@@ -129,7 +143,6 @@ StageResult StageTrainer::run(const std::shared_ptr<baselines::Baseline>& model)
                                   state_path.string()
                             : "check the data with `windtunnel data verify`");
     }
-    loss.backward();
     adam.clip_gradients(t.clip_grad_norm);
     const double rate = learning_rate(t, update);
     adam.set_learning_rate(rate);

@@ -124,6 +124,25 @@ TEST(Run, LeavesACheckedRecordAndIsNotRepeated) {
   EXPECT_NE(other.output.find("training.seed"), std::string::npos) << other.output;
 }
 
+TEST(Run, AGradientGatheredInPartsGivesTheSameUpdates) {
+  const std::string model = "--baseline transolver --updates 4 --batch-size 5 ";
+  ASSERT_EQ(windtunnel(run_arguments("at-once", model)).exit_code, 0);
+  ASSERT_EQ(windtunnel(run_arguments("in-parts", model + "--set training.accumulate=2")).exit_code, 0);
+  const auto loss = [](const char* out) {
+    return results::curves(results::read_journal(scratch() / out / "journal.jsonl"))
+        .back()
+        .loss.back()
+        .second;
+  };
+  EXPECT_NEAR(loss("in-parts"), loss("at-once"), 1e-5 * loss("at-once"));
+}
+
+TEST(Run, ABatchThatCannotFitIsRefusedBeforehand) {
+  const auto outcome = windtunnel(run_arguments("huge", "--batch-size 100000000"));
+  EXPECT_EQ(outcome.exit_code, 5) << outcome.output;
+  EXPECT_NE(outcome.output.find("training.accumulate="), std::string::npos) << outcome.output;
+}
+
 TEST(Run, KilledAtAnyMomentEndsInTheSameRecord) {
   ASSERT_EQ(windtunnel(run_arguments("whole", "--set data.noise_scale=0.1")).exit_code, 0);
   const std::string arguments = run_arguments("killed", "--set data.noise_scale=0.1");
