@@ -87,11 +87,9 @@ PAIRS = {
             lines(["loader_h5py.py", "{data}"], "loader_h5py/kept_open", "windows_per_second"),
         ),
     },
-    "unet": {f"unet {kind} tiny": model("unet_benchmark", "unet", "tiny", kind) for kind in ("forward", "update")},
-    "wdno": {f"wdno {kind} tiny": model("unet_benchmark", "wdno", "tiny", kind) for kind in ("forward", "update")},
     **{
-        name: {f"{name} {kind} tiny": model("baselines_b_benchmark", name, "tiny", kind) for kind in ("forward", "update")}
-        for name in ("mwt", "gk_transformer", "transolver", "dpot_s")
+        name: {f"{name} {kind} tiny": model("models_benchmark", name, "tiny", kind) for kind in ("forward", "update")}
+        for name in ("unet", "cno", "deeponet", "mwt", "gk_transformer", "transolver", "wdno", "dpot_s")
     },
 }
 

@@ -1,4 +1,4 @@
-"""Peer of the dpot cases of baselines_b_benchmark: DPOT in the usual PyTorch idiom (Conv2d patches, einsum over time,
+"""Peer of the dpot cases of models_benchmark: DPOT in the usual PyTorch idiom (Conv2d patches, einsum over time,
 rfft2 with einsum per block, Conv2d 1x1, ConvTranspose2d, Fourier resizing by rfft2)."""
 
 import torch

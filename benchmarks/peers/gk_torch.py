@@ -1,4 +1,4 @@
-"""Peer of the gk_transformer cases of baselines_b_benchmark: Galerkin transformer in the usual PyTorch idiom (three
+"""Peer of the gk_transformer cases of models_benchmark: Galerkin transformer in the usual PyTorch idiom (three
 linears, a LayerNorm per head, matmuls, rfftn with einsum per corner, Conv3d, BatchNorm3d)."""
 
 import torch

@@ -1,4 +1,4 @@
-"""Peer of the mwt cases of baselines_b_benchmark: multiwavelet operator in the usual PyTorch idiom (rfftn, einsum per
+"""Peer of the mwt cases of models_benchmark: multiwavelet operator in the usual PyTorch idiom (rfftn, einsum per
 corner, Conv3d, strided slices). Wavelet filter values do not matter for the time; orthogonal random ones are used."""
 
 import torch

@@ -1,4 +1,4 @@
-"""Timing loop shared by the peers of baselines_b_benchmark: forward pass in evaluation mode and one training update
+"""Timing loop shared by the peers of models_benchmark: forward pass in evaluation mode and one training update
 (forward, backward, torch.optim.Adam). Prints one JSON line per case: {"case", "seconds", "peak_mib"}.
 
 The allocator is set from outside, for both sides alike:

@@ -1,4 +1,4 @@
-"""Peer of the transolver cases of baselines_b_benchmark: Transolver on structured grids in the usual PyTorch idiom (two
+"""Peer of the transolver cases of models_benchmark: Transolver on structured grids in the usual PyTorch idiom (two
 Conv3d, softmax over slices, einsum, small attention, einsum back)."""
 
 import torch

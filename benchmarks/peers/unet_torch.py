@@ -1,4 +1,4 @@
-"""Peer of unet_benchmark: the 3-D space-time U-Net in the usual PyTorch idiom (channels first, Conv3d, GroupNorm, SiLU,
+"""Peer of models_benchmark: the 3-D space-time U-Net in the usual PyTorch idiom (channels first, Conv3d, GroupNorm, SiLU,
 einsum attentions with explicit head axes, LayerNorm over channels written out)."""
 
 import math

@@ -1,4 +1,4 @@
-"""Peer of the wdno cases of unet_benchmark: diffusion over wavelet coefficients in the usual PyTorch idiom (strided
+"""Peer of the wdno cases of models_benchmark: diffusion over wavelet coefficients in the usual PyTorch idiom (strided
 Conv3d as wavelet transform, DDIM loop). "forward" is one sample by DDIM, "update" one training update."""
 
 
@@ -81,7 +81,7 @@ class Wdno(torch.nn.Module):
 CASES = {
     "cylinder": shapes(1, (20, 64, 128, 3), dim=256, dim_mults=(1, 2), samples=10),
     "small": shapes(2, (20, 64, 128, 3), dim=32, dim_mults=(1, 2), samples=10),
-    "tiny": shapes(8, (10, 32, 64, 3), dim=16, dim_mults=(1, 2), samples=5),
+    "tiny": shapes(4, (10, 32, 64, 3), dim=16, dim_mults=(1, 2), samples=5),
 }
 
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -51,6 +52,25 @@ void compare_state_values(CaseResult& result, const std::string& what, const Sta
 /// Deviation in units of the expected tensor's standard deviation.
 void compare_by_deviation(CaseResult& result, const std::string& what, const at::Tensor& got,
                           const at::Tensor& expected, double tolerance);
+
+struct GradientTolerance {
+  double relative;   ///< of the gradient's norm
+  double vanishing;  ///< gradients below this fraction of the largest count as zero
+};
+/// Norms {name: norm or null} of all gradients, and the gradients that `tensors` holds as grad/<name>.
+void compare_golden_gradients(CaseResult& result, const baselines::Baseline& model, const core::Json& norms,
+                              const GoldenTensors& tensors, const std::string& kernels,
+                              const std::string& origin, const GradientTolerance& tolerance);
+
+struct UpdateTolerance {
+  double loss, norm;  ///< relative
+  double weights;     ///< of the standard deviation
+};
+/// Repeats the case's updates of Adam and compares losses, gradient norms and the weights trained/<name>.
+void repeat_golden_updates(CaseResult& result, baselines::Baseline& model, const core::Json& steps,
+                           const GoldenTensors& tensors, const std::string& kernels,
+                           const std::string& origin, const std::function<at::Tensor()>& loss_of,
+                           const UpdateTolerance& tolerance);
 
 /// One trained model against <case>.json, .pth and .safetensors.
 void check_model_case(CaseResult& result, const PublishedModel& model, const std::filesystem::path& json);

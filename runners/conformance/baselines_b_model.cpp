@@ -104,58 +104,74 @@ void check_gradients(CaseResult& result, const ModelCase& golden, const std::str
                            golden.tensors.at("after_train_step/" + name), kOutput);
   }
 
-  const StateDict gradients = published_gradients(*model);
-  double largest = 0;
-  for (const auto& [name, norm] : golden.json.at("grad_l2").items())
-    if (norm.is_number()) largest = std::max(largest, norm.get<double>());
-  for (const auto& [name, norm] : golden.json.at("grad_l2").items()) {
-    const at::Tensor gradient = entry(gradients, name, golden.origin);
-    if (norm.is_null()) {
-      result.expect(kernels + " no gradient of " + name, !gradient.defined());
-      continue;
-    }
-    const double got = gradient.defined() ? l2_norm(gradient) : 0, expected = norm.get<double>();
-    const std::string what = kernels + " grad_l2 " + name;
-    if (expected < kNoise * largest)
-      result.record(what, got, kNoise * largest);
-    else
-      result.compare(what, got, expected, kGradient * expected);
-  }
-  for (const auto& name : golden.tensors.names("grad/")) {
-    const at::Tensor expected = golden.tensors.at("grad/" + name);
-    compare_tensor(result, kernels + " grad " + name, entry(gradients, name, golden.origin), expected,
-                   kGradient, l2_norm(expected));
-  }
+  compare_golden_gradients(result, *model, golden.json.at("grad_l2"), golden.tensors, kernels, golden.origin,
+                           {kGradient, kNoise});
 }
 
 void check_training(CaseResult& result, const ModelCase& golden, const std::string& kernels) {
-  const core::Json& steps = golden.json.at("train_steps");
   const auto model = golden.make(kernels);
   model->train();
   Recorder recorder(Recorder::Dropout::off);
-  baselines::Adam adam(model->trainable_parameters(),
+  repeat_golden_updates(result, *model, golden.json.at("train_steps"), golden.tensors, kernels, golden.origin,
+                        [&] { return model->loss(golden.input(), golden.target()); },
+                        {kTrained, kTrained, kTrained});
+}
+
+}  // namespace
+
+void compare_golden_gradients(CaseResult& result, const baselines::Baseline& model, const core::Json& norms,
+                              const GoldenTensors& tensors, const std::string& kernels,
+                              const std::string& origin, const GradientTolerance& tolerance) {
+  const StateDict gradients = published_gradients(model);
+  double largest = 0;
+  for (const auto& [name, norm] : norms.items())
+    if (norm.is_number()) largest = std::max(largest, norm.get<double>());
+  for (const auto& [name, norm] : norms.items()) {
+    const at::Tensor gradient = entry(gradients, name, origin);
+    const std::string what = kernels + " grad_l2 " + name;
+    if (norm.is_null()) {
+      result.expect(what + " is absent", !gradient.defined());
+      continue;
+    }
+    const double got = gradient.defined() ? l2_norm(gradient) : 0, expected = norm.get<double>();
+    if (expected < tolerance.vanishing * largest)
+      result.record(what, got, tolerance.vanishing * largest);
+    else
+      result.compare(what, got, expected, tolerance.relative * expected);
+  }
+  for (const auto& name : tensors.names("grad/")) {
+    const at::Tensor expected = tensors.at("grad/" + name);
+    compare_tensor(result, kernels + " grad " + name, entry(gradients, name, origin), expected,
+                   tolerance.relative, l2_norm(expected));
+  }
+}
+
+void repeat_golden_updates(CaseResult& result, baselines::Baseline& model, const core::Json& steps,
+                           const GoldenTensors& tensors, const std::string& kernels,
+                           const std::string& origin, const std::function<at::Tensor()>& loss_of,
+                           const UpdateTolerance& tolerance) {
+  baselines::Adam adam(model.trainable_parameters(),
                        {steps.at("lr").get<double>(), steps.at("betas").at(0).get<double>(),
                         steps.at("betas").at(1).get<double>(), steps.at("eps").get<double>()});
   for (size_t i = 0; i < steps.at("losses").size(); ++i) {
     const std::string number = kernels + " step " + std::to_string(i + 1);
     adam.zero_grad();
     adam.set_learning_rate(steps.at("lrs_used").at(i).get<double>());
-    const at::Tensor loss = model->loss(golden.input(), golden.target());
+    const at::Tensor loss = loss_of();
     loss.backward();
     const double norm = adam.clip_gradients(steps.at("clip_grad_norm").get<double>());
     adam.step();
     const double expected_loss = steps.at("losses").at(i).get<double>();
     const double expected_norm = steps.at("grad_norm_before_clip").at(i).get<double>();
-    result.compare(number + " loss", loss.item<double>(), expected_loss, kTrained * std::abs(expected_loss));
-    result.compare(number + " gradient norm", norm, expected_norm, kTrained * expected_norm);
+    result.compare(number + " loss", loss.item<double>(), expected_loss,
+                   tolerance.loss * std::abs(expected_loss));
+    result.compare(number + " gradient norm", norm, expected_norm, tolerance.norm * expected_norm);
   }
-  const StateDict trained = model->state();
-  for (const auto& name : golden.tensors.names("trained/"))
-    compare_by_deviation(result, kernels + " trained " + name, entry(trained, name, golden.origin),
-                         golden.tensors.at("trained/" + name), kTrained);
+  const StateDict trained = model.state();
+  for (const auto& name : tensors.names("trained/"))
+    compare_by_deviation(result, kernels + " trained " + name, entry(trained, name, origin),
+                         tensors.at("trained/" + name), tolerance.weights);
 }
-
-}  // namespace
 
 void compare_by_deviation(CaseResult& result, const std::string& what, const at::Tensor& got,
                           const at::Tensor& expected, double tolerance) {

@@ -188,54 +188,15 @@ void check_loss(CaseResult& result, const WdnoCase& golden, const std::string& k
   const double expected_loss = golden.json.at("loss").get<double>();
   result.compare(kernels + " loss", loss.item<double>(), expected_loss, kLoss * std::abs(expected_loss));
   loss.backward();
-  const StateDict gradients = published_gradients(*model);
-  double largest = 0;
-  for (const auto& [name, norm] : golden.json.at("grad_l2").items())
-    if (norm.is_number()) largest = std::max(largest, norm.get<double>());
-  for (const auto& [name, norm] : golden.json.at("grad_l2").items()) {
-    const at::Tensor gradient = entry(gradients, name, golden.origin);
-    const std::string what = kernels + " grad_l2 " + name;
-    if (norm.is_null()) {
-      result.expect(what + " is absent", !gradient.defined());
-      continue;
-    }
-    const double got = gradient.defined() ? l2_norm(gradient) : 0, expected = norm.get<double>();
-    if (expected < kVanishing * largest)
-      result.record(what, got, kVanishing * largest);
-    else
-      result.compare(what, got, expected, kGradient * expected);
-  }
-  for (const auto& name : golden.tensors.names("grad/")) {
-    const at::Tensor expected = golden.tensors.at("grad/" + name);
-    compare_tensor(result, kernels + " grad " + name, entry(gradients, name, golden.origin), expected,
-                   kGradient, l2_norm(expected));
-  }
+  compare_golden_gradients(result, *model, golden.json.at("grad_l2"), golden.tensors, kernels, golden.origin,
+                           {kGradient, kVanishing});
 }
 
 void check_training(CaseResult& result, const WdnoCase& golden, const std::string& kernels) {
-  const core::Json& steps = golden.json.at("train_steps");
   const auto model = golden.make(kernels, true);
   model->train();
-  baselines::Adam adam(model->trainable_parameters(),
-                       {steps.at("lr").get<double>(), steps.at("betas").at(0).get<double>(),
-                        steps.at("betas").at(1).get<double>(), steps.at("eps").get<double>()});
-  for (size_t i = 0; i < steps.at("losses").size(); ++i) {
-    const std::string number = kernels + " step " + std::to_string(i + 1);
-    adam.zero_grad();
-    adam.set_learning_rate(steps.at("lrs_used").at(i).get<double>());
-    const at::Tensor loss = golden.loss(*model);
-    loss.backward();
-    const double norm = adam.clip_gradients(steps.at("clip_grad_norm").get<double>());
-    adam.step();
-    const double expected_loss = steps.at("losses").at(i).get<double>();
-    const double expected_norm = steps.at("grad_norm_before_clip").at(i).get<double>();
-    result.compare(number + " loss", loss.item<double>(), expected_loss, kLoss * std::abs(expected_loss));
-    result.compare(number + " gradient norm", norm, expected_norm, kGradient * expected_norm);
-  }
-  const StateDict trained = model->state();
-  for (const auto& name : golden.tensors.names("trained/"))
-    compare_by_deviation(result, kernels + " trained " + name, entry(trained, name, golden.origin),
-                         golden.tensors.at("trained/" + name), kTrained);
+  repeat_golden_updates(result, *model, golden.json.at("train_steps"), golden.tensors, kernels, golden.origin,
+                        [&] { return golden.loss(*model); }, {kLoss, kGradient, kTrained});
 }
 
 void check_sampling(CaseResult& result, const WdnoCase& golden, const std::string& kernels) {

@@ -1,8 +1,8 @@
-// The space-time U-Net and WDNO: forward pass (for WDNO one sample) and one training update (forward,
-// backward, Adam). Prints one JSON line per case: {"case", "seconds", "peak_mib", ...}. Peers:
-// peers/unet_torch.py, peers/wdno_torch.py.
-//   MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=17179869184 unet_benchmark --threads 2 --case
-//   unet/tiny
+// The trained models but FNO: forward pass in evaluation mode (for WDNO one sample) and one training update
+// (forward, backward, Adam). Prints one JSON line per case: {"case", "seconds", "peak_mib", "threads",
+// "kernels"}. Peers: peers/{unet,wdno,mwt,gk,transolver,dpot}_torch.py.
+//   MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=17179869184 models_benchmark --threads 2
+//   --case mwt/tiny
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/randn.h>
@@ -18,28 +18,27 @@
 
 #include "baselines/adam.h"
 #include "baselines/baseline.h"
+#include "baselines/presets.h"
 
 namespace {
 
 using windtunnel::core::Json;
 namespace baselines = windtunnel::baselines;
 
+/// Batch, shape and preset of each label; the models' settings are those of their presets file.
 struct Case {
   int64_t batch;
   baselines::SampleShape shape;
-  Json options;
+  std::string preset;
 };
-
-const std::map<std::string, Case> kCases = {
-    {"unet/cylinder", {1, {20, 64, 128, 3}, {{"dim", 64}, {"dim_mults", {1, 2, 4}}}}},
-    {"unet/fsi", {1, {20, 64, 64, 3}, {{"dim", 64}, {"dim_mults", {1, 2, 4}}}}},
-    {"unet/small", {2, {20, 64, 128, 3}, {{"dim", 16}, {"dim_mults", {1, 2, 2}}}}},
-    {"unet/tiny", {4, {10, 32, 64, 3}, {{"dim", 8}, {"dim_mults", {1, 2}}}}},
-    {"wdno/cylinder",
-     {1, {20, 64, 128, 3}, {{"dim", 256}, {"dim_mults", {1, 2}}, {"sampling_timesteps", 10}}}},
-    {"wdno/small", {2, {20, 64, 128, 3}, {{"dim", 32}, {"dim_mults", {1, 2}}, {"sampling_timesteps", 10}}}},
-    {"wdno/tiny", {8, {10, 32, 64, 3}, {{"dim", 16}, {"dim_mults", {1, 2}}, {"sampling_timesteps", 5}}}},
+const std::map<std::string, Case> kLabels = {
+    {"cylinder", {1, {20, 64, 128, 3}, "published"}},
+    {"cylinder_b4", {4, {20, 64, 128, 3}, "published"}},
+    {"small", {2, {20, 64, 128, 3}, "small"}},
+    {"tiny", {4, {10, 32, 64, 3}, "tiny"}},
 };
+const std::vector<std::string> kModels = {"unet",       "cno",  "deeponet", "mwt",   "gk_transformer",
+                                          "transolver", "wdno", "dpot_s",   "dpot_l"};
 
 double best(int repeats, const std::function<void()>& action) {
   action();
@@ -66,47 +65,46 @@ void report(const std::string& name, double seconds, const std::string& kernels)
 }
 
 void measure(const std::string& name, const std::string& kernels, int repeats, bool forward_only) {
-  const Case& chosen = kCases.at(name);
-  torch::manual_seed(0);
-  Json options = chosen.options;
-  options["kernels"] = kernels;
   const auto slash = name.find('/');
   const std::string model_name = name.substr(0, slash), label = name.substr(slash + 1);
+  const Case& chosen = kLabels.at(label);
+  torch::manual_seed(0);
+  Json options = baselines::preset(model_name, chosen.preset, "cylinder").at("model");
+  if (options.contains("kernels") || kernels != "auto") options["kernels"] = kernels;
   const auto model = baselines::make_baseline(model_name, {chosen.shape, chosen.shape, "published"}, options);
   const auto& s = chosen.shape;
   const at::Tensor x = at::randn({chosen.batch, s.frames, s.height, s.width, s.channels}),
                    y = at::randn_like(x);
   if (model->wants_observation()) model->observe(x, y);
   model->eval();
-  report(model_name + "/forward/" + label,
-         best(repeats,
-              [&] {
-                const at::NoGradGuard guard;
-                model->predict(x);
-              }),
-         kernels);
+  const auto forward = [&] {
+    const at::NoGradGuard guard;
+    model->predict(x);
+  };
+  report(model_name + "/forward/" + label, best(repeats, forward), kernels);
   if (forward_only) return;
   baselines::Adam adam(model->trainable_parameters(), {1e-4});
   model->train();
-  report(model_name + "/update/" + label,
-         best(repeats,
-              [&] {
-                adam.zero_grad();
-                model->loss(x, y).backward();
-                adam.step();
-              }),
-         kernels);
+  const auto update = [&] {
+    adam.zero_grad();
+    model->loss(x, y).backward();
+    adam.step();
+  };
+  report(model_name + "/update/" + label, best(repeats, update), kernels);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("times the U-Net and WDNO");
+  CLI::App app("times the trained models but FNO, whose program is fno_benchmark");
   int threads = 0, repeats = 3;
   bool forward_only = false;
   std::string kernels = "auto";
-  std::vector<std::string> cases = {"unet/tiny", "wdno/tiny"}, known;
-  for (const auto& [name, settings] : kCases) known.push_back(name);
+  std::vector<std::string> cases, known;
+  for (const auto& model : kModels) {
+    cases.push_back(model + "/tiny");
+    for (const auto& [label, settings] : kLabels) known.push_back(model + "/" + label);
+  }
   app.add_option("--threads", threads, "threads (0: the library's choice)");
   app.add_option("--repeats", repeats, "timed repetitions, the best counts");
   app.add_option("--case", cases, "cases to run")->check(CLI::IsMember(known));
