@@ -321,6 +321,24 @@ TEST(LabOptionsTest, PresetsAndErrors) {
   EXPECT_THROW(make_dataset(lab_options({{"size", "tiny"}}, "test")), Error);  // no folder
 }
 
+TEST(LabOptionsTest, InstrumentsAndSpreadGrids) {
+  EXPECT_EQ(lab_options({{"size", "tiny"}}, "test").instrument, "noise");
+  EXPECT_EQ(lab_options({{"size", "small"}}, "test").instrument, "piv");
+  EXPECT_EQ(lab_options({{"scenario", "combustion"}, {"size", "published"}}, "test").instrument, "noise");
+  EXPECT_THROW(lab_options({{"instrument", "eye"}}, "test"), Error);
+  // Thirty of the 45 flames: every ammonia share, no file twice.
+  std::map<std::string, int> names, shares;
+  for (const auto& c : configurations(lab_settings("combustion"), 30)) {
+    ++names[c.sim_id];
+    ++shares[c.sim_id.substr(0, c.sim_id.find('_'))];
+    EXPECT_EQ(c.reynolds, 1000);
+  }
+  EXPECT_EQ(names.size(), 30u);
+  EXPECT_EQ(shares.size(), 5u);
+  EXPECT_EQ(names.begin()->first, "0NH3_0.75.h5");
+  EXPECT_EQ(names.count("80NH3_1.3.h5"), 1u);
+}
+
 TEST(LabOptionsTest, PublishedGridOfTheCylinder) {
   const LabOptions o = lab_options({{"size", "published"}}, "test");
   EXPECT_EQ(o.trajectories, 92);
