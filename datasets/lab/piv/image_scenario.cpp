@@ -57,7 +57,7 @@ void write_scenario_file(const ImageOptions& o, const ImageReport& report, doubl
       {"out_frames", window},
       {"interval", 1},
       {"trunk_length", std::max<int64_t>(2 * window, report.frames / 4)},
-      {"frames", report.frames},
+      {"frames", std::max<int64_t>(2, report.frames)},  // a scenario has room for one window
       {"stride", {{"real", 1}}}};
   core::write_file_atomic(fs::path(o.out) / o.name / "scenario.yaml", core::to_yaml(values));
 }
