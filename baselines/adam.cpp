@@ -2,6 +2,7 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/_fused_adam.h>
+#include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
@@ -60,18 +61,26 @@ double Adam::clip_gradients(double max_norm) {
 
 void Adam::step() {
   const at::NoGradGuard guard;
-  std::vector<at::Tensor> values, gradients, averages, squares, steps;
-  for (size_t i = 0; i < parameters_.size(); ++i) {
-    if (!parameters_[i].grad().defined()) continue;
-    values.push_back(parameters_[i]);
-    gradients.push_back(parameters_[i].grad().contiguous());
-    averages.push_back(exp_avg_[i]);
-    squares.push_back(exp_avg_sq_[i]);
-    steps.push_back(steps_[i].add_(1));
+  const auto& s = settings_;
+  for (const bool decayed : {false, true}) {
+    std::vector<at::Tensor> values, gradients, averages, squares, steps;
+    for (size_t i = 0; i < parameters_.size(); ++i) {
+      const bool decays = s.weight_decay != 0 && (s.decay_vectors || parameters_[i].dim() > 1);
+      if (!parameters_[i].grad().defined() || decays != decayed) continue;
+      values.push_back(parameters_[i]);
+      gradients.push_back(parameters_[i].grad().contiguous());
+      averages.push_back(exp_avg_[i]);
+      squares.push_back(exp_avg_sq_[i]);
+      steps.push_back(steps_[i].add_(1));
+    }
+    if (values.empty()) continue;
+    if (decayed)
+      at::_fused_adamw_(values, gradients, averages, squares, {}, steps, s.learning_rate, s.beta1, s.beta2,
+                        s.weight_decay, s.epsilon, false, false);
+    else
+      at::_fused_adam_(values, gradients, averages, squares, {}, steps, s.learning_rate, s.beta1, s.beta2,
+                       0.0, s.epsilon, false, false);
   }
-  if (values.empty()) return;
-  at::_fused_adam_(values, gradients, averages, squares, {}, steps, settings_.learning_rate, settings_.beta1,
-                   settings_.beta2, 0.0, settings_.epsilon, false, false);
 }
 
 StateDict Adam::state() const {

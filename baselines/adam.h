@@ -11,12 +11,16 @@ namespace windtunnel::baselines {
 
 struct AdamSettings {
   double learning_rate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+  /// Decoupled decay (AdamW): p <- p (1 - lr * weight_decay) before the step; of matrices only unless
+  /// decay_vectors.
+  double weight_decay = 0;
+  bool decay_vectors = false;
 };
 
 /// Adam (Kingma and Ba 2015) over real leaves, every parameter in one fused pass:
 ///   m <- b1 m + (1-b1) g;  v <- b2 v + (1-b2) g^2;  p <- p - lr/(1-b1^k) * m / (sqrt(v/(1-b2^k)) + eps).
 /// Complex weights must be given as real pairs (as Baseline holds them): both parts are independent reals.
-/// A parameter without a gradient is left alone and keeps its own step count k. No weight decay.
+/// A parameter without a gradient is left alone and keeps its own step count k.
 class Adam {
  public:
   explicit Adam(std::vector<at::Tensor> parameters, AdamSettings settings = {});

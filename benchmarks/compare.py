@@ -64,6 +64,14 @@ def fno(kind, label):
     return google("fno_benchmark", f"fno/{kind}/{label}"), lines(theirs, f"fno/{kind}/{label}")
 
 
+def tokens(kind, label, *options):
+    """A case of tokenizers_benchmark and its peer; options go to the peer."""
+    group = "refinement" if label == "64x64" else "transformer"
+    script = "refinement_torch.py" if group == "refinement" else "token_transformer_torch.py"
+    command = [script, "--kind", kind, "--case", label, "--threads", "{threads}", *options]
+    return google("tokenizers_benchmark", f"{group}/{kind}/{label}"), lines(command, f"{group}/{kind}/{label}")
+
+
 # group -> name of the pair -> (ours, theirs)
 PAIRS = {
     "fno": {f"fno {kind} {label}": fno(kind, label) for label in ("cylinder", "tiny") for kind in ("forward", "update")},
@@ -87,6 +95,17 @@ PAIRS = {
             lines(["loader_h5py.py", "{data}"], "loader_h5py/kept_open", "windows_per_second"),
         ),
     },
+    "transformer": {
+        **{
+            f"transformer {kind} {label}": tokens(kind, label)
+            for label in ("toy_1024", "2m_1024", "28m_1024", "28m_4096")
+            for kind in ("decode", "prefill", "update")
+        },
+        # the peer with an attention over the filled part of the cache
+        **{f"transformer {kind} {label}, careful": tokens(kind, label, "--careful")
+           for label in ("28m_1024", "28m_4096") for kind in ("decode", "prefill")},
+    },
+    "refinement": {f"refinement {kind} 64x64": tokens(kind, "64x64") for kind in ("forward", "update")},
     **{
         name: {f"{name} {kind} tiny": model("models_benchmark", name, "tiny", kind) for kind in ("forward", "update")}
         for name in ("unet", "cno", "deeponet", "mwt", "gk_transformer", "transolver", "wdno", "dpot_s")
