@@ -40,7 +40,8 @@ void write_scenario_file(const ImageOptions& o, const ImageReport& report, doubl
                 {"sides", {"real"}},
                 {"source", {{"realpdebench_hdf5", std::string("measured_data/") + name}}}};
   };
-  const int64_t window = std::max<int64_t>(1, std::min<int64_t>(20, report.frames / 4));
+  // Three pieces of at least one window each, so that train, val and test can be dealt from six fields on.
+  const int64_t window = std::max<int64_t>(1, std::min<int64_t>(20, report.frames / 6));
   const Json values = {
       {"name", o.name},
       {"title", "Particle image velocimetry: " + o.name},
@@ -56,7 +57,7 @@ void write_scenario_file(const ImageOptions& o, const ImageReport& report, doubl
       {"in_frames", window},
       {"out_frames", window},
       {"interval", 1},
-      {"trunk_length", std::max<int64_t>(2 * window, report.frames / 4)},
+      {"trunk_length", std::max<int64_t>(2 * window, report.frames / 8)},
       {"frames", std::max<int64_t>(2, report.frames)},  // a scenario has room for one window
       {"stride", {{"real", 1}}}};
   core::write_file_atomic(fs::path(o.out) / o.name / "scenario.yaml", core::to_yaml(values));
