@@ -43,7 +43,9 @@ WindowDataset::WindowDataset(Scenario scenario, std::filesystem::path root, Wind
                        "a file for every trajectory of the index", "index: " + split_.origin);
     if (!parameters_.count(window.trajectory))
       parameters_[window.trajectory] =
-          scenario_.parse_name(window.trajectory).value_or(std::vector<double>());
+          scenario_.parameters_in_files()
+              ? trajectory(window.trajectory)->parameters()
+              : scenario_.parse_name(window.trajectory, options_.side).value_or(std::vector<double>());
   }
   const auto first = trajectory(windows_.empty() ? ids.front() : windows_.front().trajectory);
   const int64_t stride = scenario_.side_stride(options_.side);
@@ -55,7 +57,10 @@ void WindowDataset::choose_windows() {
   const bool corrected = options_.protocol == "corrected";
   const int64_t window = scenario_.in_frames + scenario_.out_frames;
   const int64_t horizon = scenario_.in_frames + scenario_.out_frames * options_.rounds;
-  if (corrected && !has_split(scenario_, root_, options_.side)) {
+  const bool stored = has_split(scenario_, root_, options_.side);
+  if (auto own = stored ? std::nullopt : store_->own_split(options_.protocol)) {
+    split_ = std::move(*own);
+  } else if (corrected && !stored) {
     split_ = leak_free_split(scenario_, list_trajectories(scenario_, root_, options_.side), options_.side,
                              kSplitSeed);
   } else {
@@ -93,6 +98,7 @@ void WindowDataset::choose_windows() {
 
 WindowDataset::Layout WindowDataset::layout(bool hidden) const {
   Layout layout;
+  hidden = hidden && scenario_.has_side(Side::real);  // hiding stands for what a measurement lacks
   for (int64_t i = 0; i < scenario_.channels(); ++i) {
     const FieldInfo& field = scenario_.fields[static_cast<size_t>(i)];
     if (!field.on(options_.side) || (hidden && !field.measured)) {
@@ -246,18 +252,20 @@ std::vector<TrajectoryName> list_trajectories(const Scenario& scenario, const st
   const auto store = open_trajectories(scenario, root, side);
   std::vector<TrajectoryName> names;
   for (const auto& id : store->ids()) {
-    const auto parameters = scenario.parse_name(id);
+    const auto parameters = scenario.parse_name(id, side);
     if (!parameters) {
       if (!scenario.strict_names) continue;
       throw data_error("file '" + id + "' in " + scenario.folder(root, to_string(side)).string(),
-                       "names that match " + scenario.file_pattern);
+                       "names that match " + scenario.pattern(side));
     }
-    names.push_back({id, *parameters, store->open(id)->frames()});
+    const auto opened = store->open(id);
+    names.push_back(
+        {id, scenario.parameters_in_files() ? opened->parameters() : *parameters, opened->frames()});
   }
   if (names.empty())
     throw data_error(
         "no file in " + scenario.folder(root, to_string(side)).string() + " is named like a trajectory",
-        "names that match " + scenario.file_pattern);
+        "names that match " + scenario.pattern(side));
   return names;
 }
 

@@ -168,7 +168,7 @@ class Verifier {
     const std::string label = to_string(side);
     auto& ids = ids_[side];
     for (const auto& id : store->ids()) {
-      if (scenario_.parse_name(id))
+      if (scenario_.parse_name(id, side))
         ids.push_back(id);
       else if (scenario_.strict_names)
         error(label + "/" + id, "the name does not match " + scenario_.file_pattern);
@@ -259,8 +259,13 @@ class Verifier {
   void check_pairs() {
     if (!scenario_.paired || ids_.size() < 2) return;
     const auto missing = [&](Side from, Side in) {
+      const bool by_name = scenario_.pairing == "name";
+      const auto same = [&](const std::string& a, const std::string& b) {
+        return by_name ? a == b : scenario_.parse_name(a, from) == scenario_.parse_name(b, in);
+      };
       for (const auto& id : ids_[from])
-        if (std::find(ids_[in].begin(), ids_[in].end(), id) == ids_[in].end())
+        if (std::none_of(ids_[in].begin(), ids_[in].end(),
+                         [&](const auto& other) { return same(id, other); }))
           warn(std::string(to_string(from)) + "/" + id,
                std::string("no partner on the ") + to_string(in) + " side");
     };

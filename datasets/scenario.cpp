@@ -45,7 +45,9 @@ struct PlainKeys : core::Options {
     v("held_out_out_dist", s.held_out_out_dist, "trajectories held out at its border", core::kNotNegative);
     v("shuffle_in_dist_first", s.shuffle_in_dist_first, "order of draws of the published split");
     v("mask_prob", s.mask_prob, "probability that simulated-only fields are hidden", {0, 1});
-    v("paired", s.paired, "equal names mean the same configuration");
+    v("paired", s.paired, "trajectories of both sides belong together");
+    v.choice("pairing", s.pairing, {"name", "parameters"}, "what they have in common");
+    v("metrics", s.metrics, "metrics of other benchmarks that are reported too: the_well, pdebench");
   }
   Scenario& s;
 };
@@ -68,6 +70,7 @@ struct ParameterKeys : core::Options {
     v("name", p.name, "of the parameter");
     v("unit", p.unit, "of the number in the file name");
     v.choice("type", p.type, {"float", "int"}, "of the number");
+    v("attribute", p.attribute, "its name inside the file; without one it is in the file's name");
   }
   ParameterInfo& p;
 };
@@ -82,7 +85,8 @@ struct GeometryKeys : core::Options {
   Geometry& g;
 };
 
-const std::vector<std::string> kNested = {"fields", "parameters", "folders", "stride", "fill", "geometry"};
+const std::vector<std::string> kNested = {"fields", "parameters", "folders", "patterns",
+                                          "stride", "fill",       "geometry"};
 
 /// The plain part of `values`, after unknown keys were refused.
 Json plain_part(core::Options& options, const Json& values, const std::vector<std::string>& nested,
@@ -160,7 +164,7 @@ void check(const Scenario& s, const std::string& where) {
   need(s.trunk_length > 0, "trunk_length");
   need(s.frames > 0, "frames");
   need(s.dt > 0, "dt");
-  need(!s.file_pattern.empty(), "file_pattern");
+  need(!s.file_pattern.empty() || s.patterns.size() == 2, "file_pattern");
   if (s.frames < s.in_frames + s.out_frames)
     throw usage_error(where + ": " + std::to_string(s.frames) + " frames do not hold a window of " +
                           std::to_string(s.in_frames) + " + " + std::to_string(s.out_frames),
@@ -176,18 +180,22 @@ void check(const Scenario& s, const std::string& where) {
           "the measured fields first");
     unmeasured = unmeasured || !s.fields[i].measured;
   }
-  std::regex pattern;
-  try {
-    pattern.assign(s.file_pattern);
-  } catch (const std::regex_error& e) {
-    throw usage_error(where + ": file_pattern '" + s.file_pattern +
-                      "' is not a regular expression: " + e.what());
+  const auto named = static_cast<size_t>(std::count_if(s.parameters.begin(), s.parameters.end(),
+                                                       [](const auto& p) { return p.attribute.empty(); }));
+  std::vector<std::string> patterns = {s.file_pattern};
+  for (const auto& [side, text] : s.patterns) patterns.push_back(text);
+  for (const auto& text : patterns) {
+    std::regex pattern;
+    try {
+      pattern.assign(text);
+    } catch (const std::regex_error& e) {
+      throw usage_error(where + ": file_pattern '" + text + "' is not a regular expression: " + e.what());
+    }
+    if (pattern.mark_count() < named)
+      throw usage_error(where + ": file_pattern '" + text + "' has " + std::to_string(pattern.mark_count()) +
+                            " groups for " + std::to_string(named) + " parameters",
+                        "one group per parameter");
   }
-  if (pattern.mark_count() < s.parameters.size())
-    throw usage_error(where + ": file_pattern '" + s.file_pattern + "' has " +
-                          std::to_string(pattern.mark_count()) + " groups for " +
-                          std::to_string(s.parameters.size()) + " parameters",
-                      "one group per parameter");
 }
 
 }  // namespace
@@ -212,6 +220,7 @@ const std::string& FieldInfo::place(const std::string& format, Side side) const 
 }
 
 int64_t Scenario::evaluated_channels() const {
+  if (!has_side(Side::real)) return channels();
   return std::count_if(fields.begin(), fields.end(), [](const FieldInfo& f) { return f.measured; });
 }
 
@@ -239,17 +248,30 @@ fs::path Scenario::folder(const fs::path& root, const std::string& key) const {
   return it == folders.end() ? root / name / key : root / it->second;
 }
 
-std::optional<std::vector<double>> Scenario::parse_name(const std::string& file) const {
+const std::string& Scenario::pattern(std::optional<Side> side) const {
+  const auto it = side ? patterns.find(*side) : patterns.end();
+  return it == patterns.end() ? file_pattern : it->second;
+}
+
+std::optional<std::vector<double>> Scenario::parse_name(const std::string& file,
+                                                        std::optional<Side> side) const {
   std::smatch match;
-  if (!std::regex_search(file, match, std::regex(file_pattern), std::regex_constants::match_continuous))
+  if (!std::regex_search(file, match, std::regex(pattern(side)), std::regex_constants::match_continuous))
     return {};
   std::vector<double> values;
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    const auto value = number_of(match[i + 1].str());
+  size_t group = 0;
+  for (const auto& parameter : parameters) {
+    if (!parameter.attribute.empty()) continue;
+    const auto value = number_of(match[++group].str());
     if (!value) return {};
     values.push_back(*value);
   }
   return values;
+}
+
+bool Scenario::parameters_in_files() const {
+  return std::any_of(parameters.begin(), parameters.end(),
+                     [](const auto& p) { return !p.attribute.empty(); });
 }
 
 Json Scenario::json() const {
@@ -274,6 +296,8 @@ Json Scenario::json() const {
   }
   out["folders"] = folders;
   out["fill"] = fill;
+  out["patterns"] = Json::object();
+  for (const auto& [side, text] : patterns) out["patterns"][to_string(side)] = text;
   out["stride"] = Json::object();
   for (const auto& [side, value] : stride) out["stride"][to_string(side)] = value;
   if (geometry) {
@@ -311,6 +335,9 @@ Scenario scenario_from_json(const Json& values, const std::string& where) {
   }
   each(values, "folders", where, [&](const std::string& key, const Json& folder) {
     s.folders[key] = text_of(folder, where + ": folder " + key);
+  });
+  each(values, "patterns", where, [&](const std::string& side, const Json& text) {
+    s.patterns[parse_side(side)] = text_of(text, where + ": pattern of " + side);
   });
   each(values, "stride", where, [&](const std::string& side, const Json& stride) {
     if (!stride.is_number_integer() || stride.get<int64_t>() < 1)

@@ -30,9 +30,11 @@ struct FieldInfo {
   const std::string& place(const std::string& format, Side side) const;
 };
 
-/// A physical parameter of a trajectory, a capture group of the file-name pattern.
+/// A physical parameter of a trajectory.
 struct ParameterInfo {
   std::string name, unit, type = "float";  ///< type: float | int
+  /// Where the format keeps it in the file; empty: it is a capture group of the file-name pattern.
+  std::string attribute;
 };
 
 /// Body in the frame, in pixels of the stored real grid.
@@ -52,7 +54,9 @@ struct Scenario {
   std::vector<ParameterInfo> parameters;
   bool condition_on_parameters = false;  ///< parameters are appended to the input as constant planes
   std::string file_pattern;              ///< regular expression matched at the start of a file name
-  bool strict_names = false;             ///< a file that does not match is an error instead of being skipped
+  std::map<Side, std::string>
+      patterns;               ///< the same for one side, where the sides name their files differently
+  bool strict_names = false;  ///< a file that does not match is an error instead of being skipped
   std::map<std::string, std::string> folders;  ///< side (or a name used in a source) -> folder below the root
 
   double dt = 0;                   ///< seconds between frames
@@ -69,12 +73,15 @@ struct Scenario {
   /// Field -> rule for missing values, zero | frame_mean; without a rule they are an error.
   std::map<std::string, std::string> fill;
   std::optional<Geometry> geometry;
-  bool paired = true;  ///< equal file names on both sides mean the same configuration
+  bool paired = true;  ///< trajectories of both sides belong together: by name, or by their parameters
+  std::string pairing = "name";  ///< name | parameters
+  /// Metrics of other benchmarks that are reported too: the_well, pdebench.
+  std::vector<std::string> metrics;
 
   int64_t channels() const { return static_cast<int64_t>(fields.size()); }
   int64_t input_channels() const { return channels() + (condition_on_parameters ? parameter_count() : 0); }
   int64_t parameter_count() const { return static_cast<int64_t>(parameters.size()); }
-  /// Evaluated channels c: the measured fields, which come first.
+  /// Evaluated channels c: the measured fields, which come first; without a measured side all fields.
   int64_t evaluated_channels() const;
   bool has_side(Side side) const;
   int64_t side_stride(Side side) const;
@@ -82,8 +89,11 @@ struct Scenario {
   int64_t field_index(const std::string& field) const;
   std::filesystem::path folder(const std::filesystem::path& root, const std::string& key) const;
   std::filesystem::path home(const std::filesystem::path& root) const { return root / name; }
-  /// Parameters out of a file name; nothing if the name does not match the pattern.
-  std::optional<std::vector<double>> parse_name(const std::string& file) const;
+  /// Parameters out of a file name; nothing if the name does not match the pattern (of the side).
+  std::optional<std::vector<double>> parse_name(const std::string& file, std::optional<Side> side = {}) const;
+  const std::string& pattern(std::optional<Side> side) const;
+  /// True if some parameters are in the files, not in their names.
+  bool parameters_in_files() const;
 
   core::Json json() const;     ///< complete description, reads back to an equal one
   std::string sha256() const;  ///< of canonical(json())

@@ -82,20 +82,20 @@ void read_mappings(const fs::path& folder, Side side, Split& split) {
   split.origin = id_path.string() + ", " + time_path.string();
 }
 
-std::vector<TrajectoryName> read_group_json(const fs::path& path, const Scenario& scenario) {
+std::vector<TrajectoryName> read_group_json(const fs::path& path, const Scenario& scenario, Side side) {
   const Json object = core::read_json(path.string());
   if (!object.is_object()) throw data_error(path.string() + " is not an object", "trajectory names as keys");
   std::vector<TrajectoryName> names;
   for (const auto& [id, parameters] : object.items())
-    names.push_back({id, scenario.parse_name(id).value_or(std::vector<double>()), 0});
+    names.push_back({id, scenario.parse_name(id, side).value_or(std::vector<double>()), 0});
   return names;
 }
 
-std::vector<TrajectoryName> read_group_pt(const fs::path& path, const Scenario& scenario) {
+std::vector<TrajectoryName> read_group_pt(const fs::path& path, const Scenario& scenario, Side side) {
   const core::TorchFile file(path);
   std::vector<TrajectoryName> names;
   for (const auto& [key, value] : file.root().dict().items)
-    names.push_back({key->text(), scenario.parse_name(key->text()).value_or(std::vector<double>()), 0});
+    names.push_back({key->text(), scenario.parse_name(key->text(), side).value_or(std::vector<double>()), 0});
   return names;
 }
 
@@ -133,9 +133,9 @@ Split load_split(const Scenario& scenario, const fs::path& root, Side side) {
   for (size_t g = 0; g < kGroups.size(); ++g) {
     const fs::path json = sided(home, kGroups[g], side, ".json"), pt = sided(home, kGroups[g], side, ".pt");
     if (is_there(json))
-      *groups[g] = read_group_json(json, scenario);
+      *groups[g] = read_group_json(json, scenario, side);
     else if (is_there(pt))
-      *groups[g] = read_group_pt(pt, scenario);
+      *groups[g] = read_group_pt(pt, scenario, side);
     else if (split.missing_group.empty())
       split.missing_group = json.string();
   }

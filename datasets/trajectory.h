@@ -2,14 +2,23 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/array.h"
 #include "core/registry.h"
 #include "datasets/scenario.h"
+#include "datasets/split.h"
 
 namespace windtunnel::datasets {
+
+/// Coordinates of the grid: "x" or "y", (H,W), or (W) and (H).
+struct Axis {
+  std::string name;
+  core::Shape shape;
+  std::vector<double> values;
+};
 
 /// One run of one side: named fields over (T,H,W), read lazily. Reading is safe from several threads at once.
 class Trajectory {
@@ -37,6 +46,8 @@ class Trajectory {
 
   /// Times of the frames in seconds, if the file stores them; otherwise empty.
   virtual std::vector<double> times() const { return {}; }
+  /// Coordinates x and y, if the file stores them.
+  virtual std::vector<Axis> axes() const { return {}; }
   /// The file that error messages name.
   virtual std::string path() const = 0;
 
@@ -57,7 +68,12 @@ class TrajectoryStore {
   virtual std::vector<std::string> ids() const = 0;
   /// A data error naming folder and id if there is no such trajectory. Thread safe.
   virtual std::shared_ptr<const Trajectory> open(const std::string& id) const = 0;
+  /// The division into train, val and test that the format itself defines, for data without index files;
+  /// nothing if it defines none. `protocol`: published | corrected.
+  virtual std::optional<Split> own_split(const std::string& protocol) const { return {}; }
 };
+
+struct ConvertJob;
 
 /// A way to store trajectories, registered beside its implementation.
 struct FormatInfo {
@@ -66,6 +82,9 @@ struct FormatInfo {
   std::function<bool(const Scenario&, const std::filesystem::path& root, Side)> detect;
   std::function<std::unique_ptr<TrajectoryStore>(const Scenario&, const std::filesystem::path& root, Side)>
       open;
+  /// Writes trajectories in this format (see convert.h); none: the format is only read.
+  std::function<void(const ConvertJob&)> write = {};
+  std::string extension = ".h5";  ///< of ids that `write` gives
 };
 core::Registry<FormatInfo>& formats();
 

@@ -65,6 +65,7 @@ tasks::Evaluation evaluate_model(const tasks::Predictor& predict, const datasets
   options.validation = validation;
   options.probes = probes(dataset.scenario(), config);
   options.capture = capture;
+  options.families = dataset.scenario().metrics;
   options.threads = at::get_num_threads();
   std::unique_ptr<core::Progress> bar;
   if (progress) bar = std::make_unique<core::Progress>(validation ? "validate" : "test", dataset.size());

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/sha256.h"
+#include "metrics/families.h"
 
 namespace windtunnel::tasks {
 namespace {
@@ -76,6 +77,26 @@ void capture(const EvaluateOptions& options, const EvaluationBatch& batch, const
   }
 }
 
+using Families = std::vector<std::unique_ptr<metrics::FamilyAccumulator>>;
+
+Families open_families(const EvaluateOptions& options) {
+  Families list;
+  if (!options.validation)
+    for (const auto& name : options.families) list.push_back(metrics::make_family(name));
+  return list;
+}
+
+/// Adds scores and columns of the families behind those of the accumulator.
+void join(const Families& families, Evaluation& result) {
+  for (const auto& family : families) {
+    for (const auto& score : family->totals()) result.scores.push_back(score);
+    for (const auto& column : family->columns()) result.columns.push_back(column);
+    for (size_t i = 0; i < result.rows.size(); ++i)
+      result.rows[i].values.insert(result.rows[i].values.end(), family->rows()[i].begin(),
+                                   family->rows()[i].end());
+  }
+}
+
 void close(const metrics::MetricAccumulator& accumulator, Evaluation& result) {
   result.samples = accumulator.samples();
   result.channels = accumulator.channels();
@@ -132,6 +153,7 @@ Evaluation evaluate(const BatchSource& source, const Predictor& predict,
     return prediction;
   };
   core::Sha256 windows;
+  const Families families = open_families(options);
   EvaluationBatch batch;
   while (source(batch)) {
     if (batch.target.shape.size() != 5)
@@ -166,6 +188,7 @@ Evaluation evaluate(const BatchSource& source, const Predictor& predict,
     } else {
       accumulator->add(rolled.prediction, batch.target, batch.ids, errors);
     }
+    for (const auto& family : families) family->add(rolled.prediction, batch.target, channels);
     capture(options, batch, rolled.prediction,
             accumulator->samples() - static_cast<int64_t>(batch.ids.size()), result.captured);
     if (options.progress) options.progress(accumulator->samples());
@@ -173,6 +196,7 @@ Evaluation evaluate(const BatchSource& source, const Predictor& predict,
   if (!accumulator)
     throw core::data_error("there is nothing to evaluate: no test windows", "at least one window");
   close(*accumulator, result);
+  join(families, result);
   if (!options.validation) result.windows_sha256 = windows.hex();
   return result;
 }

@@ -39,8 +39,9 @@ struct EvaluateOptions {
   /// the protocol.
   bool validation = false;
   std::optional<metrics::ProbeGeometry> probes;
-  std::vector<std::string> capture;  ///< sample ids whose fields are kept for pictures
-  int64_t capture_first = 0;         ///< and so many samples from the start
+  std::vector<std::string> families;  ///< of other benchmarks' metrics that are added (metrics::make_family)
+  std::vector<std::string> capture;   ///< sample ids whose fields are kept for pictures
+  int64_t capture_first = 0;          ///< and so many samples from the start
   metrics::Kernels kernels = metrics::Kernels::fast;
   int threads = 1;
   std::function<void(int64_t samples_done)> progress;

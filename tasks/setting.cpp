@@ -106,6 +106,13 @@ Setting resolve_setting(const Setting& setting, const datasets::Scenario& scenar
     result.test = side;
     for (auto& stage : result.stages) stage.train = stage.validate = side;
   }
+  // Simulated data that nobody measured are trained and tested among themselves.
+  const bool simulated = std::all_of(result.stages.begin(), result.stages.end(),
+                                     [](const Stage& stage) { return stage.train == Side::numerical; });
+  if (simulated && !scenario.has_side(Side::real)) {
+    result.test = Side::numerical;
+    for (auto& stage : result.stages) stage.validate = Side::numerical;
+  }
   for (const auto& stage : result.stages) {
     require_side(result, stage.train, scenario);
     require_side(result, stage.validate, scenario);

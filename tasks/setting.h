@@ -38,7 +38,8 @@ const Setting& setting(const std::string& name);
 
 /// The setting with all sides present in the scenario. Usage error such as: setting 'simulated' needs a
 /// simulated side; scenario 'x' has only measured data. Setting 'single' takes the only side of a one-sided
-/// scenario, the measured one of a paired scenario.
+/// scenario, the measured one of a paired scenario. Where a scenario has no measured side, a setting that
+/// trains on simulated data only is also validated and tested on them.
 Setting resolve_setting(const Setting& setting, const datasets::Scenario& scenario);
 
 }  // namespace windtunnel::tasks

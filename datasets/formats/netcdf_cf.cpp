@@ -11,6 +11,7 @@
 #include "core/text.h"
 #include "datasets/formats/hdf5_file.h"
 #include "datasets/formats/scatter.h"
+#include "datasets/formats/writers.h"
 
 namespace windtunnel::datasets {
 
@@ -120,7 +121,7 @@ struct Variable {
   int id = -1;
   std::vector<size_t> extent;     ///< of all dimensions, as stored
   std::array<int, 3> position{};  ///< of time, row, column among them
-  int time_dimension = -1;
+  int time_dimension = -1, row_dimension = -1, column_dimension = -1;
   double scale = 1, offset = 0;
   std::vector<double> missing;
   double valid_min = -std::numeric_limits<double>::infinity(),
@@ -176,6 +177,8 @@ Variable find_variable(const NetcdfFile& file, const std::string& name) {
                          " axes that are not time, row and column",
                      "three axes of more than one point (others of length 1)");
   v.time_dimension = dimensions[static_cast<size_t>(v.position[kTime])];
+  v.row_dimension = dimensions[static_cast<size_t>(v.position[kRow])];
+  v.column_dimension = dimensions[static_cast<size_t>(v.position[kColumn])];
 
   const auto number = [&](const char* attribute, double& value) {
     if (const auto list = file.numbers(v.id, attribute); !list.empty()) value = list.front();
@@ -202,7 +205,7 @@ class NetcdfTrajectory : public Trajectory {
   NetcdfTrajectory(const Scenario& scenario, const fs::path& root, Side side, const std::string& id)
       : file_(scenario.folder(root, to_string(side)) / id) {
     id_ = id;
-    parameters_ = scenario.parse_name(id).value_or(std::vector<double>());
+    parameters_ = scenario.parse_name(id, side).value_or(std::vector<double>());
     const Hdf5Lock lock;
     for (const auto& field : scenario.fields) {
       names_.push_back(field.name);
@@ -216,6 +219,8 @@ class NetcdfTrajectory : public Trajectory {
         height_ = v.size(kRow);
         width_ = v.size(kColumn);
         read_times(v.time_dimension);
+        read_axis("x", v.column_dimension, width_);
+        read_axis("y", v.row_dimension, height_);
       }
       if (v.size(kTime) != frames_ || v.size(kRow) != height_ || v.size(kColumn) != width_ || frames_ == 0)
         throw data_error(
@@ -227,6 +232,7 @@ class NetcdfTrajectory : public Trajectory {
 
   std::string path() const override { return file_.path(); }
   std::vector<double> times() const override { return times_; }
+  std::vector<datasets::Axis> axes() const override { return axes_; }
 
   void read(const std::vector<int64_t>& fields, int64_t begin, int64_t end, int64_t stride, float* out,
             int64_t step) const override {
@@ -247,6 +253,20 @@ class NetcdfTrajectory : public Trajectory {
   }
 
  private:
+  void read_axis(const char* label, int dimension, int64_t length) {
+    char name[NC_MAX_NAME + 1] = {};
+    nc_inq_dimname(file_.id(), dimension, name);
+    int variable = -1, rank = 0;
+    nc_type type = NC_NAT;
+    if (nc_inq_varid(file_.id(), name, &variable) != NC_NOERR ||
+        nc_inq_varndims(file_.id(), variable, &rank) != NC_NOERR || rank != 1 ||
+        nc_inq_vartype(file_.id(), variable, &type) != NC_NOERR || type == NC_CHAR || type > NC_UINT64)
+      return;
+    datasets::Axis axis{label, {length}, std::vector<double>(static_cast<size_t>(length))};
+    file_.check(nc_get_var_double(file_.id(), variable, axis.values.data()), "coordinates cannot be read");
+    axes_.push_back(std::move(axis));
+  }
+
   void read_times(int dimension) {
     char name[NC_MAX_NAME + 1] = {};
     nc_inq_dimname(file_.id(), dimension, name);
@@ -336,6 +356,7 @@ class NetcdfTrajectory : public Trajectory {
   std::vector<Variable> variables_;  ///< by field of the scenario
   std::vector<std::string> names_;
   std::vector<double> times_;
+  std::vector<datasets::Axis> axes_;
 };
 
 bool is_netcdf(const fs::path& path) {
@@ -348,7 +369,9 @@ class NetcdfStore : public TrajectoryStore {
   NetcdfStore(Scenario scenario, fs::path root, Side side)
       : scenario_(std::move(scenario)), root_(std::move(root)), side_(side) {
     for (const auto& entry : fs::directory_iterator(scenario_.folder(root_, to_string(side))))
-      if (is_netcdf(entry.path())) ids_.push_back(entry.path().filename().string());
+      if (const std::string name = entry.path().filename().string();
+          is_netcdf(entry.path()) && (scenario_.strict_names || scenario_.parse_name(name, side)))
+        ids_.push_back(name);
     std::sort(ids_.begin(), ids_.end());
   }
 
@@ -372,7 +395,7 @@ bool detect(const Scenario& scenario, const fs::path& root, Side side) {
 }
 
 const FormatRegistration registration{{kFormat, "one CF NetCDF file per trajectory, named variables and axes",
-                                       "built in", detect, open_netcdf_cf}};
+                                       "built in", detect, open_netcdf_cf, write_netcdf_cf, ".nc"}};
 
 }  // namespace
 

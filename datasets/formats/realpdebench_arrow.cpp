@@ -14,6 +14,7 @@
 #include "datasets/formats/arrow_table.h"
 #include "datasets/formats/place.h"
 #include "datasets/formats/scatter.h"
+#include "datasets/formats/writers.h"
 
 namespace windtunnel::datasets {
 
@@ -59,7 +60,7 @@ class ArrowTrajectory : public Trajectory {
                   std::shared_ptr<const ArrowTable> table, int64_t row)
       : table_(std::move(table)), row_(row) {
     id_ = id;
-    parameters_ = scenario.parse_name(id).value_or(std::vector<double>());
+    parameters_ = scenario.parse_name(id, side).value_or(std::vector<double>());
     frames_ = extent("shape_t");
     height_ = extent("shape_h");
     width_ = extent("shape_w");
@@ -100,20 +101,17 @@ class ArrowTrajectory : public Trajectory {
   }
 
   std::vector<double> times() const override {
-    if (!table_->has(row_, "t")) return {};
-    const auto value = table_->bytes(row_, "t");
-    if (!value) return {};
-    const int64_t count = extent("t_shape");
-    const size_t element = count ? value->size() / static_cast<size_t>(count) : 0;
-    if (element * static_cast<size_t>(count) != value->size() ||
-        (element != sizeof(float) && element != sizeof(double)))
-      wrong_length("t", value->size(), {count});
-    std::vector<double> out(static_cast<size_t>(count));
-    for (size_t i = 0; i < out.size(); ++i) {
-      float single = 0;
-      std::memcpy(element == sizeof(double) ? static_cast<void*>(&out[i]) : &single,
-                  value->data() + i * element, element);
-      if (element == sizeof(float)) out[i] = single;
+    return table_->has(row_, "t") ? numbers("t", {"t_shape"}).values : std::vector<double>();
+  }
+
+  std::vector<Axis> axes() const override {
+    std::vector<Axis> out;
+    for (const std::string name : {"x", "y"}) {
+      if (!table_->has(row_, name)) continue;
+      const bool one = table_->has(row_, name + "_shape");
+      Axis axis =
+          one ? numbers(name, {name + "_shape"}) : numbers(name, {name + "_shape_h", name + "_shape_w"});
+      if (!axis.values.empty()) out.push_back(std::move(axis));
     }
     return out;
   }
@@ -137,6 +135,30 @@ class ArrowTrajectory : public Trajectory {
       throw data_error(path() + ": column '" + column + "' is " + (value ? std::to_string(*value) : "null"),
                        "a number of points");
     return *value;
+  }
+
+  /// Coordinates, float32 or float64; empty if null. A second extent of 0 stands for one dimension.
+  Axis numbers(const std::string& column, const std::vector<std::string>& extents) const {
+    Axis axis{column, {}, {}};
+    const auto value = table_->bytes(row_, column);
+    if (!value) return axis;
+    for (const auto& name : extents)
+      if (const int64_t n = table_->integer(row_, name).value_or(0); n != 0) axis.shape.push_back(n);
+    int64_t count = 1;
+    bool fits = true;
+    for (const int64_t n : axis.shape) fits = fits && n > 0 && !__builtin_mul_overflow(count, n, &count);
+    const size_t element = fits ? value->size() / static_cast<size_t>(count) : 0;
+    if (!fits || element * static_cast<size_t>(count) != value->size() ||
+        (element != sizeof(float) && element != sizeof(double)))
+      wrong_length(column, value->size(), axis.shape);
+    axis.values.resize(static_cast<size_t>(count));
+    for (size_t i = 0; i < axis.values.size(); ++i) {
+      float single = 0;
+      std::memcpy(element == sizeof(double) ? static_cast<void*>(&axis.values[i]) : &single,
+                  value->data() + i * element, element);
+      if (element == sizeof(float)) axis.values[i] = single;
+    }
+    return axis;
   }
 
   Source find(const Place& place) const {
@@ -238,9 +260,9 @@ bool detect(const Scenario& scenario, const fs::path& root, Side side) {
                                [](const auto& entry) { return entry.path().extension() == ".arrow"; });
 }
 
-const FormatRegistration registration{{kFormat,
-                                       "one Arrow row per trajectory in <scenario>/hf_dataset/<side>",
-                                       "built in", detect, open_realpdebench_arrow}};
+const FormatRegistration registration{
+    {kFormat, "one Arrow row per trajectory in <scenario>/hf_dataset/<side>", "built in", detect,
+     open_realpdebench_arrow, write_realpdebench_arrow}};
 
 }  // namespace
 

@@ -6,8 +6,10 @@
 
 #include "core/error.h"
 #include "datasets/formats/hdf5_file.h"
+#include "datasets/formats/hdf5_values.h"
 #include "datasets/formats/place.h"
 #include "datasets/formats/scatter.h"
+#include "datasets/formats/writers.h"
 
 namespace windtunnel::datasets {
 
@@ -23,7 +25,7 @@ class Hdf5Trajectory : public Trajectory {
 
   Hdf5Trajectory(const Scenario& scenario, const fs::path& root, Side side, const std::string& id) {
     id_ = id;
-    parameters_ = scenario.parse_name(id).value_or(std::vector<double>());
+    parameters_ = scenario.parse_name(id, side).value_or(std::vector<double>());
     path_ = (scenario.folder(root, to_string(side)) / id).string();
     std::map<std::string, std::shared_ptr<const Hdf5File>> files;
     std::map<std::pair<std::string, std::string>, size_t> known;
@@ -47,6 +49,28 @@ class Hdf5Trajectory : public Trajectory {
   }
 
   std::string path() const override { return path_; }
+
+  std::vector<double> times() const override {
+    const Hdf5File file(path_);
+    for (const char* name : {"t", "measured_data/t", "time"})
+      if (const auto values = hdf5_values(file, name); values.there) return values.numbers;
+    return {};
+  }
+
+  std::vector<Axis> axes() const override {
+    const Hdf5File file(path_);
+    std::vector<Axis> out;
+    for (const char* name : {"x", "y"}) {
+      auto values = hdf5_values(file, name);
+      if (!values.there || values.numbers.empty()) continue;
+      if (values.shape.size() == 3) {  // one grid per frame: the first
+        values.shape.erase(values.shape.begin());
+        values.numbers.resize(static_cast<size_t>(core::numel(values.shape)));
+      }
+      out.push_back({name, values.shape, values.numbers});
+    }
+    return out;
+  }
 
   void read(const std::vector<int64_t>& fields, int64_t begin, int64_t end, int64_t stride, float* out,
             int64_t step) const override {
@@ -162,7 +186,7 @@ bool detect(const Scenario& scenario, const fs::path& root, Side side) {
 
 const FormatRegistration registration{
     {kFormat, "one HDF5 file per trajectory in <scenario>/{real,numerical,surrogate}", "built in", detect,
-     open_realpdebench_hdf5}};
+     open_realpdebench_hdf5, write_realpdebench_hdf5}};
 
 }  // namespace
 

@@ -19,7 +19,7 @@ struct WellOptions {
   bool whole = false;         ///< one sample per run, in_steps frames in and the rest out
   int64_t max_rollout = 100;  ///< steps out at most, with `whole`
   int64_t start = -1;         ///< with `whole`: frame of the first step out; -1: as early as possible
-  std::string normalization;  ///< "", "zscore" or "rms"
+  std::string normalization = "";  ///< "", "zscore" or "rms"
 };
 
 /// Samples of one split of a data set of The Well, by the names and shapes of its published loader (2-D and

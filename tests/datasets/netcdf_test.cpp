@@ -5,6 +5,7 @@
 
 #include "core/file.h"
 #include "datasets/dataset.h"
+#include "datasets/inspect.h"
 #include "tests/datasets/small_data.h"
 
 namespace windtunnel::datasets {
@@ -168,6 +169,39 @@ TEST_F(Netcdf, OneTrajectoryIsSplitWithoutLeaks) {
   EXPECT_NE(
       error_of([&] { WindowDataset(weather(), root_.path(), numerical); }).found().find("no numerical side"),
       std::string::npos);
+}
+
+TEST(Pairing, SidesNameTheirFilesDifferently) {
+  const TemporaryFolder root;
+  const File file;
+  for (const char* name : {"piv_Re1000_run2.nc", "piv_Re2000_run1.nc", "notes_Re1.nc"})
+    write_netcdf(root / "lab" / name, file);
+  for (const char* name : {"les-1000.nc", "les-3000.nc"}) write_netcdf(root / "cfd" / name, file);
+  Scenario s = scenario_from_json(
+      {{"name", "weather"},
+       {"formats", {"netcdf_cf"}},
+       {"dt", 172800},
+       {"in_frames", 2},
+       {"out_frames", 1},
+       {"trunk_length", 4},
+       {"frames", 12},
+       {"patterns", {{"real", "piv_Re(\\d+)_run\\d+\\.nc"}, {"numerical", "les-(\\d+)\\.nc"}}},
+       {"pairing", "parameters"},
+       {"folders", {{"real", "lab"}, {"numerical", "cfd"}}},
+       {"parameters", {{{"name", "Re"}}}},
+       {"fields", {{{"name", "w"}, {"measured", true}, {"source", {{"netcdf_cf", "wind"}}}}}}},
+      "weather");
+  EXPECT_EQ(scenario_from_json(s.json(), "again").sha256(), s.sha256());
+  const auto names = list_trajectories(s, root.path(), Side::real);
+  ASSERT_EQ(names.size(), 2u);
+  EXPECT_EQ(names[0].parameters, std::vector<double>{1000});
+  EXPECT_EQ(list_trajectories(s, root.path(), Side::numerical)[1].parameters, std::vector<double>{3000});
+  std::vector<std::string> lonely;
+  for (const auto& finding : verify(root.path(), s))
+    if (finding.message.find("no partner") != std::string::npos) lonely.push_back(finding.place);
+  EXPECT_EQ(lonely, (std::vector<std::string>{"real/piv_Re2000_run1.nc", "numerical/les-3000.nc"}));
+  s.pairing = "name";
+  EXPECT_GE(verify(root.path(), s).size(), 4u);
 }
 
 TEST(Winds, TheExampleReadsTheInstalledFile) {

@@ -1,0 +1,103 @@
+#include "metrics/families.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "core/error.h"
+#include "metrics/pdebench.h"
+#include "metrics/well.h"
+
+namespace windtunnel::metrics {
+namespace {
+
+core::Array field(core::Shape shape, double phase) {
+  core::Array a(std::move(shape));
+  for (size_t k = 0; k < a.data.size(); ++k)
+    a.data[k] = static_cast<float>(std::sin(0.37 * static_cast<double>(k) + phase));
+  return a;
+}
+
+core::Array first_channels(const core::Array& a, int64_t c) {
+  core::Shape shape = a.shape;
+  const int64_t stored = shape.back();
+  shape.back() = c;
+  core::Array out(shape);
+  for (int64_t k = 0; k < out.numel(); ++k)
+    out.data[static_cast<size_t>(k)] = a.data[static_cast<size_t>(k / c * stored + k % c)];
+  return out;
+}
+
+TEST(Families, TotalsEqualTheWholeBatch) {
+  const auto y = field({5, 3, 8, 6, 3}, 0), p = field({5, 3, 8, 6, 3}, 0.3);
+  for (const std::string name : {"the_well", "pdebench"}) {
+    const auto family = make_family(name);
+    const auto part = [](const core::Array& a, int64_t begin, int64_t end) {
+      core::Shape shape = a.shape;
+      const int64_t n = a.numel() / shape[0];
+      shape[0] = end - begin;
+      return core::Array(shape, {a.data.begin() + begin * n, a.data.begin() + end * n});
+    };
+    family->add(part(p, 0, 2), part(y, 0, 2), 2);  // any batches, the third channel is not scored
+    family->add(part(p, 2, 5), part(y, 2, 5), 2);
+    ASSERT_EQ(family->rows().size(), 5u);
+    ASSERT_EQ(family->rows()[0].size(), family->columns().size());
+    const auto p2 = first_channels(p, 2), y2 = first_channels(y, 2);
+    if (name == "the_well") {
+      EXPECT_NEAR(find(family->totals(), "vrmse")->value, mean(well_metric("VRMSE", p2, y2, 2)), 1e-12);
+      EXPECT_NEAR(find(family->totals(), "pearson_r")->value, mean(well_metric("PearsonR", p2, y2, 2)),
+                  1e-12);
+      continue;
+    }
+    core::Array pt({5, 8, 6, 3, 2}), yt({5, 8, 6, 3, 2});
+    for (int64_t b = 0; b < 5; ++b)
+      for (int64_t t = 0; t < 3; ++t)
+        for (int64_t k = 0; k < 48; ++k)
+          for (int64_t c = 0; c < 2; ++c) {
+            const auto from = static_cast<size_t>(((b * 3 + t) * 48 + k) * 2 + c),
+                       to = static_cast<size_t>(((b * 48 + k) * 3 + t) * 2 + c);
+            pt.data[to] = p2.data[from];
+            yt.data[to] = y2.data[from];
+          }
+    PdebenchOptions o;
+    o.initial_step = 0;
+    const auto means = pdebench_means(pdebench_metrics(pt, yt, o));
+    const auto totals = family->totals();
+    EXPECT_NEAR(find(totals, "pdebench_rmse")->value, means.rmse, 1e-12);
+    EXPECT_NEAR(find(totals, "pdebench_nrmse")->value, means.nrmse, 1e-12);
+    EXPECT_NEAR(find(totals, "pdebench_brmse")->value, means.boundary, 1e-12);
+    EXPECT_NEAR(find(totals, "pdebench_crmse")->value, means.conserved, 1e-12);
+    EXPECT_NEAR(find(totals, "pdebench_max")->value, means.maximum, 1e-12);
+  }
+}
+
+TEST(Families, OneRowIsOneDimension) {
+  core::Array y({1, 1, 1, 8, 1}), p = y;
+  p.data[0] = 3;
+  p.data[7] = 4;
+  const auto family = make_family("pdebench");
+  family->add(p, y, 1);
+  EXPECT_NEAR(find(family->totals(), "pdebench_brmse")->value, std::sqrt(12.5), 1e-12);  // two ends
+  EXPECT_NEAR(find(family->totals(), "pdebench_max")->value, 4, 1e-12);
+}
+
+TEST(Families, BadInput) {
+  EXPECT_THROW(make_family("the_wall"), core::Error);
+  const auto family = make_family("the_well");
+  EXPECT_THROW(family->add(field({1, 2, 4, 4, 1}, 0), field({1, 3, 4, 4, 1}, 0), 1), core::Error);
+  EXPECT_THROW(family->add(field({1, 2, 4, 4, 1}, 0), field({1, 2, 4, 4, 1}, 0), 2), core::Error);
+  auto p = field({2, 2, 4, 4, 1}, 0);
+  p.data[0] = std::numeric_limits<float>::quiet_NaN();
+  for (const auto& name : family_names()) {
+    const auto f = make_family(name);
+    f->add(p, field({2, 2, 4, 4, 1}, 1), 1);
+    for (const auto& score : f->totals()) {
+      EXPECT_TRUE(std::isnan(score.value)) << score.id;
+      EXPECT_FALSE(score.reason.empty()) << score.id;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace windtunnel::metrics
