@@ -25,15 +25,15 @@ std::string default_place(const std::string& format, const std::string& field) {
   return format == "realpdebench_hdf5" ? "measured_data/" + name : name;
 }
 
-/// "train/part.h5#03" -> "train_part_03.nc"
+/// "1800.h5" -> "1800.nc"; a part of a file keeps the file's whole name: "train/part.h5#03" ->
+/// "train_part.h5_03.nc".
 std::string renamed(const std::string& id, const std::string& extension) {
   std::string name = id;
   for (const char* known : {".h5", ".hdf5", ".nc", ".nc4", ".cdf"})
-    if (const size_t at = name.rfind(known); at != std::string::npos)
-      if (const size_t end = at + std::string(known).size(); end == name.size() || name[end] == '#') {
-        name.erase(at, end - at);
-        break;
-      }
+    if (name.ends_with(known)) {
+      name.erase(name.size() - std::string(known).size());
+      break;
+    }
   for (char& c : name)
     if (c == '/' || c == '#') c = '_';
   return name + extension;
@@ -45,6 +45,28 @@ std::string renamed_pattern(const std::string& pattern, const std::string& exten
     if (pattern.ends_with(known))
       return pattern.substr(0, pattern.size() - std::string(known).size()) + "\\" + extension;
   return pattern;
+}
+
+/// The scenario that reads what is written.
+Scenario target_scenario(const Scenario& scenario, const FormatInfo& format, bool parts) {
+  Scenario to = scenario;
+  to.formats = {format.name};
+  to.folders.clear();
+  if (const auto it = scenario.folders.find("surrogate"); it != scenario.folders.end())
+    to.folders.insert(*it);
+  if (!parts) {
+    to.file_pattern = renamed_pattern(to.file_pattern, format.extension);
+    for (auto& [side, pattern] : to.patterns) pattern = renamed_pattern(pattern, format.extension);
+  }
+  for (auto& parameter : to.parameters)
+    if (!parameter.attribute.empty())
+      throw usage_error(
+          "parameter '" + parameter.name + "' of scenario '" + scenario.name + "' is inside the files",
+          "parameters in the file names, which every format keeps");
+  for (auto& field : to.fields)
+    for (const Side side : field.sides)
+      field.source[format.name].emplace(side, default_place(format.name, field.name));
+  return to;
 }
 
 void rename(std::vector<WindowRef>& windows, const std::map<std::string, std::string>& names) {
@@ -81,22 +103,6 @@ int64_t convert(const Scenario& scenario, const fs::path& root, const fs::path& 
       if (formats().at(name).write) writable.push_back(name);
     throw usage_error("format '" + format.name + "' is only read", "one of " + core::join(writable, ", "));
   }
-  Scenario to = scenario;
-  to.formats = {format.name};
-  to.folders.clear();
-  if (const auto it = scenario.folders.find("surrogate"); it != scenario.folders.end())
-    to.folders.insert(*it);
-  to.file_pattern = renamed_pattern(to.file_pattern, format.extension);
-  for (auto& [side, pattern] : to.patterns) pattern = renamed_pattern(pattern, format.extension);
-  for (auto& parameter : to.parameters)
-    if (!parameter.attribute.empty())
-      throw usage_error(
-          "parameter '" + parameter.name + "' of scenario '" + scenario.name + "' is inside the files",
-          "parameters in the file names, which every format keeps");
-  for (auto& field : to.fields)
-    for (const Side side : field.sides)
-      field.source[format.name].emplace(side, default_place(format.name, field.name));
-
   std::vector<Side> sides = options.sides;
   for (const Side side : {Side::real, Side::numerical}) {
     if (!options.sides.empty() || !scenario.has_side(side)) continue;
@@ -108,7 +114,14 @@ int64_t convert(const Scenario& scenario, const fs::path& root, const fs::path& 
   if (sides.empty())
     throw data_error("no trajectories of scenario '" + scenario.name + "' in " + scenario.home(root).string(),
                      "data of at least one side");
-  std::error_code ignored;
+  std::map<Side, std::unique_ptr<TrajectoryStore>> stores;
+  bool parts = false;  // trajectories that are parts of files
+  for (const Side side : sides) {
+    const auto ids = (stores[side] = open_trajectories(scenario, root, side))->ids();
+    parts =
+        parts || std::any_of(ids.begin(), ids.end(), [](const auto& id) { return id.find('#') != id.npos; });
+  }
+  const Scenario to = target_scenario(scenario, format, parts);
   for (const Side side : sides)
     if (format.detect(to, out, side))
       throw usage_error(to.home(out).string() + " holds " + format.name + " data of the " + to_string(side) +
@@ -117,13 +130,17 @@ int64_t convert(const Scenario& scenario, const fs::path& root, const fs::path& 
 
   int64_t count = 0;
   for (const Side side : sides) {
-    const auto store = open_trajectories(scenario, root, side);
+    const auto& store = stores.at(side);
     ConvertJob job{scenario, to, side, *store, {}, out, options.shard_bytes};
     std::map<std::string, std::string> names;
     std::set<std::string> taken;
     for (const auto& id : store->ids()) {
       if (!scenario.parse_name(id, side)) continue;
       const std::string name = renamed(id, format.extension);
+      if (to.parse_name(name, side) != scenario.parse_name(id, side))
+        throw usage_error(
+            "trajectory '" + id + "' would become '" + name + "', which does not match " + to.pattern(side),
+            "a file_pattern that does not depend on the end of the name");
       if (!taken.insert(name).second)
         throw data_error("trajectories of " + scenario.home(root).string() + " would share the name " + name,
                          "names that stay different");

@@ -32,7 +32,9 @@ std::vector<int64_t> fields_on(const Scenario& scenario, Side side) {
 bool is_there(const Scenario& scenario, const fs::path& root, Side side) {
   std::error_code ignored;
   return fs::exists(scenario.folder(root, to_string(side)), ignored) ||
-         fs::exists(scenario.home(root) / "hf_dataset" / to_string(side), ignored);
+         std::any_of(scenario.formats.begin(), scenario.formats.end(), [&](const auto& name) {
+           return formats().contains(name) && formats().at(name).detect(scenario, root, side);
+         });
 }
 
 struct Extent {
@@ -59,10 +61,12 @@ Json parameters_json(const Scenario& scenario, const std::vector<double>& values
   return out;
 }
 
-Json split_json(const Scenario& scenario, const fs::path& root, Side side,
+Json split_json(const Scenario& scenario, const fs::path& root, Side side, const TrajectoryStore& store,
                 const std::vector<TrajectoryName>& names) {
-  const bool stored = has_split(scenario, root, side);
-  const Split split = stored ? load_split(scenario, root, side) : leak_free_split(scenario, names, side, 0);
+  const auto own = has_split(scenario, root, side) ? std::optional(load_split(scenario, root, side))
+                                                   : store.own_split("corrected");
+  const bool stored = own.has_value();
+  const Split split = stored ? *own : leak_free_split(scenario, names, side, 0);
   const int64_t frames = scenario.in_frames + scenario.out_frames;
   return {{"origin", split.origin},
           {"stored", stored},
@@ -121,7 +125,7 @@ Json describe_side(const fs::path& root, const Scenario& scenario, Side side, bo
           {"stored_grid", {height, width}},
           {"stride", stride},
           {"delivered_grid", {(height + stride - 1) / stride, (width + stride - 1) / stride}},
-          {"split", split_json(scenario, root, side, names)}};
+          {"split", split_json(scenario, root, side, *store, names)}};
 }
 
 /// Collects findings about one data set.
@@ -187,7 +191,7 @@ class Verifier {
       });
       progress.update(++done);
     }
-    guarded(label + " split", [&] { check_split(side, frames); });
+    guarded(label + " split", [&] { check_split(side, *store, frames); });
   }
 
   void check_trajectory(const Trajectory& t, Side side, const std::string& place, core::Shape& grid,
@@ -216,13 +220,15 @@ class Verifier {
     if (!fresh) error(place, "the same values as " + first->second);
   }
 
-  void check_split(Side side, const std::map<std::string, int64_t>& frames) {
+  void check_split(Side side, const TrajectoryStore& store, const std::map<std::string, int64_t>& frames) {
     const std::string label = to_string(side);
-    if (!has_split(scenario_, root_, side)) {
+    const auto stored = has_split(scenario_, root_, side) ? std::optional(load_split(scenario_, root_, side))
+                                                          : store.own_split("corrected");
+    if (!stored) {
       warn(label, "no index files; the corrected protocol makes a split in memory");
       return;
     }
-    const Split split = load_split(scenario_, root_, side);
+    const Split& split = *stored;
     if (!split.missing_group.empty()) warn(label, split.missing_group + " does not exist: no subsets");
     const int64_t length = scenario_.in_frames + scenario_.out_frames;
     for (const char* mode : {"train", "val", "test"}) {

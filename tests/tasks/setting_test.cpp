@@ -52,6 +52,15 @@ TEST(Setting, SaysWhichSideIsMissing) {
   EXPECT_THROW(resolve_setting(setting("real"), with_sides({Side::numerical})), Error);
 }
 
+TEST(Setting, SimulatedDataThatNobodyMeasuredAreTestedAmongThemselves) {
+  const auto simulated = resolve_setting(setting("simulated"), with_sides({Side::numerical}));
+  EXPECT_EQ(simulated.test, Side::numerical);
+  EXPECT_EQ(simulated.stages[0].validate, Side::numerical);
+  EXPECT_EQ(resolve_setting(setting("simulated"), with_sides({Side::numerical, Side::real})).test,
+            Side::real);
+  EXPECT_THROW(resolve_setting(setting("finetune"), with_sides({Side::numerical})), Error);
+}
+
 TEST(Setting, SingleTakesTheOnlySide) {
   const auto simulated = resolve_setting(setting("single"), with_sides({Side::numerical}));
   EXPECT_EQ(simulated.test, Side::numerical);
