@@ -182,7 +182,8 @@ void check(const Scenario& s, const std::string& where) {
   }
   const auto named = static_cast<size_t>(std::count_if(s.parameters.begin(), s.parameters.end(),
                                                        [](const auto& p) { return p.attribute.empty(); }));
-  std::vector<std::string> patterns = {s.file_pattern};
+  std::vector<std::string> patterns;
+  if (!s.file_pattern.empty()) patterns.push_back(s.file_pattern);
   for (const auto& [side, text] : s.patterns) patterns.push_back(text);
   for (const auto& text : patterns) {
     std::regex pattern;

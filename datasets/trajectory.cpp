@@ -40,7 +40,7 @@ std::unique_ptr<TrajectoryStore> open_trajectories(const Scenario& scenario,
     return info.open(scenario, root, side);
   }
   throw data_error("no " + std::string(to_string(side)) + " trajectories of scenario '" + scenario.name +
-                       "' in " + scenario.home(root).string(),
+                       "' in " + scenario.folder(root, to_string(side)).string(),
                    "trajectory files in one of the formats " + core::join(scenario.formats, ", "),
                    "check the data root, or make a data set with `windtunnel data make`");
 }

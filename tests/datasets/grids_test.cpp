@@ -84,7 +84,7 @@ TEST_F(Well, FoldersAreTheSplitAndComponentsAreChannels) {
     sizes[mode] = d.size();
     EXPECT_EQ(d.format(), "the_well");
     EXPECT_EQ(d.scenario().evaluated_channels(), 5);
-    EXPECT_EQ(d.parameters(0), std::vector<double>{0.25});
+    EXPECT_EQ(d.parameters(0), std::vector<double>{mode == std::string("train") ? 0.25 : 9.25});
   }
   EXPECT_EQ(sizes, (std::map<std::string, int64_t>{{"train", 21}, {"val", 7}, {"test", 7}}));
 

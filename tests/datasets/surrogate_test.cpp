@@ -20,7 +20,8 @@ TEST(Surrogate, BothFlavoursHoldTheSameWindows) {
   const Scenario s = load_scenario("combustion");
   const auto arrow = SurrogateClips::open(s, kGolden, 0, SurrogateClips::Flavour::arrow);
   const auto hdf5 = SurrogateClips::open(s, kGolden, arrow->step(), SurrogateClips::Flavour::hdf5);
-  EXPECT_EQ(hdf5->starts(), arrow->starts() + 1);  // the cut clips lack the last window
+  EXPECT_EQ(hdf5->starts(), hdf5->frames() - 4 + 1);
+  EXPECT_EQ(arrow->starts(), arrow->frames() - 4);  // the cut clips lack the last window
   for (const auto& id : arrow->ids())
     for (int64_t t = 0; t < arrow->starts(); ++t) {
       const auto a = arrow->window(id, t), h = hdf5->window(id, t);
@@ -35,7 +36,7 @@ TEST(Surrogate, StepsAndFoldersThatDoNotFit) {
   const Scenario s = load_scenario("combustion");
   EXPECT_EQ(error_of([&] { SurrogateClips::open(s, kGolden, 5, SurrogateClips::Flavour::arrow); }).kind(),
             core::ErrorKind::usage);
-  EXPECT_EQ(error_of([&] { SurrogateClips::open(s, kGolden, 10, SurrogateClips::Flavour::hdf5); }).kind(),
+  EXPECT_EQ(error_of([&] { SurrogateClips::open(s, kGolden, 50, SurrogateClips::Flavour::hdf5); }).kind(),
             core::ErrorKind::usage);
   const TemporaryFolder root;
   EXPECT_EQ(error_of([&] { SurrogateClips::open(s, root.path()); }).kind(), core::ErrorKind::data);
