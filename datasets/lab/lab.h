@@ -37,7 +37,7 @@ struct LabOptions : core::Options {
   double smagorinsky = 0.14;     ///< closure of the numerical side: constant C_s
   double mixing_length = 0.04;   ///< closure of the real side: mixing length in D
 
-  std::string instrument = "noise";  ///< of the real side: ideal | noise | piv
+  std::string instrument = "noise";  ///< of the real side: ideal | noise | piv | piv_low
   std::string turbulence =
       "kinematic";             ///< unresolved three-dimensional turbulence of the real side: off | kinematic
   bool gap_resolution = true;  ///< false: real side solved with simulated_cells

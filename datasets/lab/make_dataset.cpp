@@ -246,8 +246,8 @@ LabEstimate estimate(const LabOptions& options) {
   double work = 0;
   for (const auto& task : tasks) work += task.work;
   // Pictures, turbulence and instrument: seconds per frame and point of the stored real grid, measured.
-  const double per_vector =
-      (options.turbulence == "off" ? 0.2e-6 : 0.6e-6) + (options.instrument == "piv" ? 8e-6 : 0.3e-6);
+  const double per_vector = (options.turbulence == "off" ? 0.2e-6 : 0.6e-6) +
+                            (options.instrument.rfind("piv", 0) == 0 ? 8e-6 : 0.3e-6);
   const double vectors =
       static_cast<double>(options.height * options.width * options.real_stride * options.real_stride);
   e.core_seconds = work / kernel_speed(options) +

@@ -26,7 +26,7 @@ class Measurement {
 /// correlated
 ///   between overlapping windows, 1.5 % of the vectors replaced by the median of their neighbours, zero in
 ///   the body.
-/// "piv": the whole chain of particle image velocimetry, see piv/piv.h.
+/// "piv_low": "piv" with less noise. "piv": the whole chain of particle image velocimetry, see piv/piv.h.
 std::unique_ptr<Measurement> make_measurement(const std::string& name);
 std::vector<std::string> measurement_names();
 

@@ -34,7 +34,8 @@ void LabOptions::describe(core::OptionVisitor& v) {
   v("mixing_length", mixing_length, "mixing length of the real side's closure in D", {0, 0.2});
   v.choice(
       "instrument", instrument, measurement_names(),
-      "of the real side: ideal; noise (simple error model); piv (particle images and their correlation)");
+      "of the real side: ideal; noise (simple error model); piv (particle images and their correlation); "
+      "piv_low (the same with less noise)");
   v.choice("turbulence", turbulence, {"off", "kinematic"},
            "unresolved three-dimensional turbulence of the real side");
   v("gap_resolution", gap_resolution, "false: real side solved with simulated_cells");

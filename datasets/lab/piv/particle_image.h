@@ -20,6 +20,7 @@ struct BenchOptions {
   double background = 12, read_noise = 3;
   double depth_jitter = 0.1;  ///< r.m.s. motion across the sheet in half thicknesses, without turbulence
   double half_thickness = 6;  ///< of the light sheet
+  bool smooth = false;        ///< median of 3 x 3 vectors at the end
 };
 
 /// Fast source of particle positions and camera noise: SplitMix64; normals from a table of 4096 quantiles.

@@ -102,6 +102,7 @@ void ParticleImageVelocimetry::correlate(const std::vector<uint8_t>& blank, int 
   }
   replaced_ = static_cast<double>(gaps) / static_cast<double>(std::max<size_t>(1, seen));
   fill_gaps(measured_, blank);
+  if (options_.smooth) median_filter(measured_, blank);
 }
 
 }  // namespace windtunnel::datasets::lab::piv

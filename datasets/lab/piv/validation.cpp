@@ -77,4 +77,22 @@ void fill_gaps(VectorField& f, const std::vector<uint8_t>& blank, int passes) {
     if (std::isnan(f.u[k])) f.u[k] = f.v[k] = 0;
 }
 
+void median_filter(VectorField& f, const std::vector<uint8_t>& blank) {
+  const VectorField before = f;
+  for (int r = 0; r < f.height; ++r)
+    for (int c = 0; c < f.width; ++c) {
+      const size_t k = static_cast<size_t>(r) * f.width + c;
+      if (blank[k]) continue;
+      double u[9] = {before.u[k]}, v[9] = {before.v[k]};
+      int count = 1;
+      neighbours(f.height, f.width, r, c, [&](size_t n) {
+        if (blank[n]) return;
+        u[count] = before.u[n];
+        v[count++] = before.v[n];
+      });
+      f.u[k] = median(u, count);
+      f.v[k] = median(v, count);
+    }
+}
+
 }  // namespace windtunnel::datasets::lab::piv

@@ -23,4 +23,8 @@ std::vector<uint8_t> normalised_median_test(const VectorField& field, double eps
 /// become zero.
 void fill_gaps(VectorField& field, const std::vector<uint8_t>& blank, int passes = 8);
 
+/// Each vector that is not blank becomes the median, per component, of itself and its neighbours that are not
+/// blank.
+void median_filter(VectorField& field, const std::vector<uint8_t>& blank);
+
 }  // namespace windtunnel::datasets::lab::piv
