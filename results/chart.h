@@ -55,6 +55,12 @@ struct RadarShape {
 std::string radar_chart(const std::string& title, const std::vector<std::string>& axes,
                         const std::vector<RadarShape>& shapes);
 
+/// Critical-difference diagram: mean ranks on a line, best left; bars join models whose ranks differ by less
+/// than the critical difference. `order` and `cliques` as in RankAnalysis.
+std::string rank_chart(const std::string& title, const std::vector<std::string>& names,
+                       const std::vector<double>& mean_ranks, const std::vector<size_t>& order,
+                       const std::vector<std::pair<size_t, size_t>>& cliques, double critical_difference);
+
 /// Round numbers that cover [low, high], about `count` of them.
 std::vector<double> ticks(double low, double high, int count);
 

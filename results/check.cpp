@@ -26,14 +26,22 @@ constexpr double kTooGood = 1e-3;    // an error this small a share of persisten
 constexpr int64_t kChunkedRounds =
     4;  // above this the published protocol averages chunks: no score is a plain mean
 
+std::string shown(const Json& value) {
+  const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+  return text.size() > 70 ? text.substr(0, 67) + "..." : text;
+}
+
 class Checker {
  public:
-  Checker(const Json& record, fs::path path, std::vector<Finding>& findings)
-      : record_(record), path_(std::move(path)), findings_(findings) {}
+  Checker(const Json& record, fs::path path, const CheckOptions& options, std::vector<Finding>& findings)
+      : record_(record), path_(std::move(path)), options_(options), findings_(findings) {}
 
   void run() {
     identity();
+    place();
     configuration();
+    protocol();
+    command();
     for (size_t i = 0; i < record_.at("metrics").size(); ++i)
       metric("/metrics/" + std::to_string(i), record_.at("metrics")[i]);
     for (const auto& [name, list] : record_.at("baselines").items())
@@ -79,13 +87,85 @@ class Checker {
     if (training.at("config_sha256") != hash)
       error("hash", "/training/config_sha256",
             "does not match the configuration in the record (" + hash + ")");
+    const Json &task = record_.at("task"), &model = record_.at("model");
+    const bool trained = task.at("setting") != "inference";
+    const auto same = [&](const std::string& place, const Json& told, const Json& configured) {
+      const bool numbers = told.is_number() && configured.is_number();
+      if (told.is_null() || configured.is_null() || told == configured ||
+          (numbers && told.get<double>() == configured.get<double>()))
+        return;
+      error("configuration", place,
+            "the record says " + shown(told) + ", the configuration " + shown(configured));
+    };
+    const auto in = [&](const char* block, const char* key) {
+      return config.contains(block) && config.at(block).is_object() ? config.at(block).value(key, Json())
+                                                                    : Json();
+    };
+    same("/task/scenario", task.at("scenario"), config.value("scenario", Json()));
+    same("/task/protocol", task.at("protocol"), config.value("protocol", Json()));
+    if (trained) same("/task/setting", task.at("setting"), config.value("setting", Json()));
+    same("/task/rounds", task.at("rounds"), in("evaluation", "rounds"));
+    same("/task/subset", task.at("subset"), in("evaluation", "subset"));
+    same("/model/name", model.at("name"), config.value("baseline", Json()));
+    same("/model/preset", model.value("preset", Json()), config.value("preset", Json()));
+    same("/model/compat", model.value("compat", Json()), config.value("compat", Json()));
+    same("/model/options", model.value("options", Json()), config.value("model", Json()));
+    const Json updates = in("training", "updates"), done = training.at("updates");
+    if (updates.is_number() && done.get<double>() > updates.get<double>())
+      error("configuration", "/training/updates",
+            shown(done) + " updates, the configuration allows " + shown(updates));
+    for (const auto& [name, seed] : training.at("seeds").items())
+      same("/training/seeds/" + name, seed, in("training", "seed"));
+  }
+
+  /// In a board the folders say what the record says: <scenario>/<setting>/<model>/<id>/<id>.json.
+  void place() {
+    if (!options_.board || !is_record_id(path_.stem().string())) return;
     const Json& task = record_.at("task");
-    for (const char* key : {"scenario", "setting", "protocol"})
-      if (config.contains(key) && config.at(key).is_string() && config.at(key) != task.at(key) &&
-          task.at("setting") != "inference")
-        error("configuration", "/task/" + std::string(key),
-              "the task says " + task.at(key).get<std::string>() + ", the configuration " +
-                  config.at(key).get<std::string>());
+    const fs::path expected = fs::path(board_name(task.at("scenario"))) / board_name(task.at("setting")) /
+                              board_name(record_.at("model").at("name"));
+    fs::path found = path_.parent_path().parent_path();
+    const fs::path model = found.filename(), setting = found.parent_path().filename(),
+                   scenario = found.parent_path().parent_path().filename();
+    if (scenario / setting / model != expected)
+      error("place", "/task",
+            "lies under " + (scenario / setting / model).string() + ", its content belongs under " +
+                expected.string());
+  }
+
+  void protocol() {
+    const Json& task = record_.at("task");
+    const auto known = options_.protocols.find(task.at("protocol"));
+    if (options_.protocols.empty()) return;
+    if (known == options_.protocols.end())
+      add(Severity::warning, "protocol", "/task/protocol",
+          "'" + task.at("protocol").get<std::string>() + "' is not a protocol of this program");
+    else if (known->second != task.at("protocol_sha256"))
+      error("protocol", "/task/protocol_sha256",
+            "found " + task.at("protocol_sha256").get<std::string>() + ", protocol " + known->first +
+                " of this program is " + known->second);
+  }
+
+  /// The command that a reader will repeat must make this record, and must not tell about a machine.
+  void command() {
+    const std::vector<std::string> words = core::split(record_.at("command").get<std::string>(), ' ');
+    const Json& task = record_.at("task");
+    const auto same = [&](const char* flag, const std::string& wanted) {
+      for (size_t i = 0; i + 1 < words.size(); ++i)
+        if (words[i] == flag && fs::path(words[i + 1]).stem().string() != wanted)
+          error("command", "/command",
+                std::string(flag) + " " + words[i + 1] + ", the record is of " + wanted);
+    };
+    same("--scenario", task.at("scenario"));
+    same("--baseline", record_.at("model").at("name"));
+    if (task.at("setting") != "inference" && task.at("setting") != "single")
+      same("--setting", task.at("setting"));
+    for (const auto& word : words)
+      if (word.rfind("/", 0) == 0 || word.find(":\\") != std::string::npos)
+        add(Severity::warning, "private", "/command", "'" + word + "' is a path of one machine");
+    if (record_.at("created_utc").get<std::string>() > options_.now && !options_.now.empty())
+      error("time", "/created_utc",
+            record_.at("created_utc").get<std::string>() + " lies in the future (now " + options_.now + ")");
   }
 
   void metric(const std::string& place, const Json& entry) {
@@ -176,11 +256,14 @@ class Checker {
   void completeness() {
     const Json &model = record_.at("model"), &status = record_.at("status"), &checks = record_.at("checks");
     const bool complete = status.at("state") == "complete";
+    // Predictions of another program stand for themselves: their hash takes the place of the weights'.
+    const Json& predictions = record_.at("predictions");
+    const bool foreign = predictions.is_object() && predictions.value("sha256", Json()).is_string();
     if (model.at("trainable").get<bool>()) {
       if (!model.contains("weights_sha256") || model.at("weights_sha256").is_null())
-        add(complete ? Severity::error : Severity::warning, "weights", "/model/weights_sha256",
+        add(complete && !foreign ? Severity::error : Severity::warning, "weights", "/model/weights_sha256",
             "a trained model without the hash of its weights");
-      if (record_.at("training").at("seeds").empty())
+      if (record_.at("training").at("seeds").empty() && !foreign)
         error("seeds", "/training/seeds", "a trained model without seeds");
     }
     if (complete && record_.at("metrics").empty())
@@ -197,6 +280,13 @@ class Checker {
     if (overlap.is_number() && overlap.get<int64_t>() > 0)
       add(record_.at("task").at("protocol") == "corrected" ? Severity::error : Severity::warning, "leak",
           "/checks", overlap.dump() + " test windows share frames with training windows");
+    for (const char* key : {"dead_modules", "zero_gradient_parameters"})
+      if (checks.contains(key) && !checks.at(key).empty())
+        add(Severity::warning, "dead", "/checks/" + std::string(key),
+            std::to_string(checks.at(key).size()) +
+                " parts of the model do nothing, first: " + checks.at(key)[0].get<std::string>());
+    for (const auto& old : record_.at("supersedes"))
+      if (old == record_.at("record_id")) error("supersedes", "/supersedes", "replaces itself");
     if (record_.at("environment").empty())
       add(Severity::warning, "environment", "/environment", "nothing is known about the machine");
     const Json& synthetic = record_.at("synthetic");
@@ -222,11 +312,52 @@ class Checker {
         error("per_sample", "/per_sample/rows",
               "the file has " + std::to_string(table.rows.size()) + " rows, the record says " +
                   block.at("rows").dump());
+      rows(table, block);
       for (size_t i = 0; i < record_.at("metrics").size(); ++i)
         recompute("/metrics/" + std::to_string(i), record_.at("metrics")[i], table);
+      predictions_give_rows(table);
     } catch (const Error& problem) {
       error("per_sample", "/per_sample", problem.found());
     }
+  }
+
+  /// The rows themselves: those of the test windows, once each, with possible values.
+  void rows(const PerSampleTable& table, const Json& block) {
+    std::vector<std::string> header = {"sample_id", "subset", "rounds"};
+    header.insert(header.end(), table.metrics.begin(), table.metrics.end());
+    if (block.at("columns") != Json(header))
+      error("per_sample", "/per_sample/columns", "the file has other columns than the record says");
+    const Json& task = record_.at("task");
+    std::vector<std::string> ids;
+    const bool complete = record_.at("status").at("state") == "complete";
+    for (const auto& row : table.rows) {
+      if (row.rounds != task.at("rounds")) continue;
+      ids.push_back(row.sample_id);
+      for (size_t c = 0; c < row.values.size(); ++c) {
+        const MetricInfo info = metric_info(table.metrics[c]);
+        const bool error_like = !info.aggregation.empty() && !info.higher_is_better;
+        if (error_like && row.values[c] < 0)
+          error("plausible", "/per_sample", row.sample_id + ": " + table.metrics[c] + " is negative");
+        if (complete && table.metrics[c] == "mse" && !std::isfinite(row.values[c]))
+          error("status", "/per_sample",
+                row.sample_id + ": " + table.metrics[c] + " is not finite in a run said to be complete");
+      }
+    }
+    if (task.at("subset") == "all" && ids.size() != record_.at("dataset").at("n_test").get<size_t>())
+      error("per_sample", "/dataset/n_test",
+            "the test has " + record_.at("dataset").at("n_test").dump() + " windows, the rows are of " +
+                std::to_string(ids.size()));
+  }
+
+  void predictions_give_rows(const PerSampleTable& table) {
+    const Json& predictions = record_.at("predictions");
+    if (!options_.predictions || !predictions.is_object() ||
+        !predictions.value("probe_file", Json()).is_string())
+      return;
+    const fs::path probe = path_.parent_path() / predictions.at("probe_file").get<std::string>();
+    if (!fs::exists(probe)) return;  // said before
+    const std::string reason = options_.predictions(record_, probe, table);
+    if (!reason.empty()) error("predictions", "/predictions/probe_file", reason);
   }
 
   bool hash_matches(const std::string& place, const std::string& file, const Json& expected) {
@@ -275,6 +406,7 @@ class Checker {
 
   const Json& record_;
   fs::path path_;
+  const CheckOptions& options_;
   std::vector<Finding>& findings_;
 };
 
@@ -291,73 +423,23 @@ std::optional<Json> load(const fs::path& path, std::vector<Finding>& findings) {
   return std::nullopt;
 }
 
-bool looks_like_record(const fs::path& path) {
-  const std::string stem = path.stem().string();
-  return path.extension() == ".json" &&
-         (stem == "record" ||
-          (stem.size() == 64 && stem.find_first_not_of("0123456789abcdef") == std::string::npos));
-}
-
 }  // namespace
 
 const char* to_string(Severity severity) {
   return severity == Severity::error ? "error" : severity == Severity::warning ? "warning" : "note";
 }
 
-std::vector<Finding> check_record(const fs::path& path) {
+std::vector<Finding> check_record(const fs::path& path, const CheckOptions& options) {
   std::vector<Finding> findings;
-  if (const auto record = load(path, findings)) Checker(*record, path, findings).run();
+  check_record(path, options, findings);
   return findings;
 }
 
-std::vector<Finding> check_folder(const fs::path& folder) {
-  if (!fs::is_directory(folder)) throw data_error("no folder " + folder.string(), "a folder with records");
-  std::vector<fs::path> paths;
-  for (const auto& entry :
-       fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied))
-    if (entry.is_regular_file() && looks_like_record(entry.path())) paths.push_back(entry.path());
-  std::sort(paths.begin(), paths.end());
-
-  std::vector<Finding> findings;
-  std::vector<std::pair<fs::path, Json>> records;
-  for (const auto& path : paths)
-    if (auto record = load(path, findings)) {
-      Checker(*record, path, findings).run();
-      records.emplace_back(path, std::move(*record));
-    }
-
-  std::map<std::string, fs::path> ids, runs;
-  std::map<std::string, std::pair<std::string, fs::path>> weights;
-  for (const auto& [path, record] : records) {
-    const std::string id = record.at("record_id");
-    if (const auto [it, fresh] = ids.emplace(id, path); !fresh) {
-      findings.push_back(
-          {Severity::warning, "duplicate_id", path.string(), "the same record as " + it->second.string()});
-      continue;
-    }
-    const std::string run = core::sha256(core::canonical(comparable(record)));
-    if (const auto [it, fresh] = runs.emplace(run, path); !fresh)
-      findings.push_back(
-          {Severity::error, "copied", path.string(),
-           "equals " + it->second.string() + " but for times and environment: one run counted twice"});
-    const Json hash = record.at("model").value("weights_sha256", Json(nullptr));
-    if (!hash.is_string()) continue;
-    const Json& task = record.at("task");
-    const std::string used = task.at("scenario").get<std::string>() + ", setting " +
-                             task.at("setting").get<std::string>() + ", model " +
-                             record.at("model").at("name").get<std::string>();
-    const auto [it, fresh] = weights.emplace(hash.get<std::string>(), std::pair(used, path));
-    if (!fresh && it->second.first != used)
-      findings.push_back({Severity::error, "duplicate_weights", path.string(),
-                          "the weights of " + used + " are those of " + it->second.first + " (" +
-                              it->second.second.string() + ")"});
-  }
-  for (const auto& [path, record] : records)
-    for (const auto& old : record.at("supersedes"))
-      if (!ids.count(old.get<std::string>()))
-        findings.push_back({Severity::warning, "supersedes", path.string(),
-                            "replaces " + old.get<std::string>() + ", which is not here"});
-  return findings;
+std::optional<Json> check_record(const fs::path& path, const CheckOptions& options,
+                                 std::vector<Finding>& findings) {
+  auto record = load(path, findings);
+  if (record) Checker(*record, path, options, findings).run();
+  return record;
 }
 
 bool passed(const std::vector<Finding>& findings) {
@@ -371,6 +453,17 @@ std::string describe(const std::vector<Finding>& findings) {
     text += std::string(to_string(finding.severity)) + " [" + finding.code + "] " + finding.place + ": " +
             finding.reason + "\n";
   return text;
+}
+
+bool is_record_id(const std::string& text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+std::string board_name(const std::string& name) {
+  std::string safe;
+  for (unsigned char c : name)
+    safe += std::isalnum(c) || c == '.' || c == '_' || c == '-' ? static_cast<char>(c) : '_';
+  return safe.empty() || safe[0] == '.' ? "_" + safe : safe;
 }
 
 }  // namespace windtunnel::results

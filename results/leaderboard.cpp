@@ -6,9 +6,9 @@
 #include <tuple>
 
 #include "core/error.h"
-#include "core/file.h"
 #include "core/sha256.h"
 #include "core/text.h"
+#include "results/check.h"
 #include "results/record.h"
 
 namespace windtunnel::results {
@@ -22,10 +22,6 @@ std::string text_or_empty(const Json& object, const char* key) {
   return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
 }
 
-bool is_id(const std::string& text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
-
 void erase_seeds(Json& value) {
   if (value.is_object())
     for (const char* key : {"seed", "seeds", "pretrained"}) value.erase(key);
@@ -33,7 +29,8 @@ void erase_seeds(Json& value) {
     for (auto& child : value) erase_seeds(child);
 }
 
-/// Equal for runs that differ only in their seeds.
+}  // namespace
+
 std::string row_key(const Json& record) {
   const Json& model = record.at("model");
   Json config = record.at("training").value("config", Json::object());
@@ -42,6 +39,8 @@ std::string row_key(const Json& record) {
                           text_or_empty(model, "version"), text_or_empty(model, "compat"),
                           text_or_empty(model, "preset"), config});
 }
+
+namespace {
 
 /// Equal for repetitions of one run, whoever made them.
 std::string run_key(const Json& record) {
@@ -92,7 +91,7 @@ View view_of(const Json& record, const std::string& subset, int64_t rounds) {
 struct Collected {
   Row row;
   std::map<std::string, std::vector<double>> values, persistence;
-  std::vector<double> seconds;
+  std::vector<double> seconds, frames;
 };
 
 double mean_of(const std::vector<double>& values) {
@@ -121,6 +120,7 @@ Row finished(Collected& collected) {
       if (std::isfinite(s)) row.skill[id] = s;
     }
   if (!collected.seconds.empty()) row.train_seconds = mean_of(collected.seconds);
+  if (!collected.frames.empty()) row.frame_seconds = mean_of(collected.frames);
   return row;
 }
 
@@ -236,15 +236,16 @@ std::string View::group() const {
       "\n");
 }
 
-std::vector<RecordFile> find_records(const fs::path& folder, std::vector<std::string>* skipped) {
+std::vector<RecordFile> find_records(const fs::path& folder, std::vector<std::string>* skipped,
+                                     std::vector<RecordFile>* old) {
   if (!fs::is_directory(folder))
     throw data_error("no folder " + folder.string(), "a folder with run folders or records");
   std::vector<fs::path> paths;
   for (const auto& entry :
        fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied)) {
     const fs::path& path = entry.path();
-    if (path.extension() == ".json" && (path.filename() == "record.json" || is_id(path.stem().string())) &&
-        entry.is_regular_file())
+    if (path.extension() == ".json" &&
+        (path.filename() == "record.json" || is_record_id(path.stem().string())) && entry.is_regular_file())
       paths.push_back(path);
   }
   std::sort(paths.begin(), paths.end());
@@ -257,17 +258,20 @@ std::vector<RecordFile> find_records(const fs::path& folder, std::vector<std::st
     try {
       Json record = read_record(path);
       for (const auto& id : record.at("supersedes")) replaced.insert(id);
-      if (seen.insert(record.at("record_id")).second)
-        records.push_back(
-            {path, std::move(record),
-             fs::exists(path.parent_path() / "report.html") && path.filename() == "record.json"});
+      if (seen.insert(record.at("record_id")).second) {
+        records.push_back({path, std::move(record)});
+        records.back().has_report = fs::exists(path.parent_path() / "report.html");
+      }
     } catch (const Error& error) {
       if (!skipped) throw;
       skipped->push_back(error.found());
     }
   }
-  std::erase_if(records,
-                [&](const RecordFile& file) { return replaced.count(file.record.at("record_id")) != 0; });
+  const auto first = std::stable_partition(records.begin(), records.end(), [&](const RecordFile& file) {
+    return replaced.count(file.record.at("record_id")) == 0;
+  });
+  if (old) old->assign(std::make_move_iterator(first), std::make_move_iterator(records.end()));
+  records.erase(first, records.end());
   return records;
 }
 
@@ -296,11 +300,15 @@ Leaderboard make_leaderboard(std::vector<RecordFile> records, bool with_publishe
       row.row.preset = text_or_empty(model, "preset");
       row.row.parameters = model.at("parameters");
       row.row.trained = model.at("trainable");
+      const Level level = board.records[i].level;
+      row.row.level = row.row.records.empty() ? level : std::min(row.row.level, level);
       row.row.records.push_back(i);
       row.row.failed += record.at("status").at("state") != "complete";
       const Json& measured = record.at("training").at("measured");
       if (measured.contains("wall_s") && measured.at("wall_s").is_number())
         row.seconds.push_back(measured.at("wall_s"));
+      const Json speed = record.at("inference").at("measured").value("frames_per_s", Json());
+      if (speed.is_number() && speed.get<double>() > 0) row.frames.push_back(1 / speed.get<double>());
       collect(row, record, view, board.views[at->second].units);
     }
   }
@@ -312,6 +320,7 @@ Leaderboard make_leaderboard(std::vector<RecordFile> records, bool with_publishe
     add_skill_from_rows(view);
     sort_rows(view.rows);
   }
+  add_statistics(board);
   if (with_published) add_published(board);
 
   std::stable_sort(board.views.begin(), board.views.end(), [](const View& a, const View& b) {
@@ -340,58 +349,6 @@ Leaderboard make_leaderboard(std::vector<RecordFile> records, bool with_publishe
     board.metrics.push_back(std::move(info));
   }
   return board;
-}
-
-namespace {
-
-/// A derived page need not be written again: a rebuild of a large site touches only what changed.
-void write_if_changed(const fs::path& path, const std::string& text) {
-  std::error_code ignored;
-  if (fs::file_size(path, ignored) == text.size() && !ignored && core::read_file(path) == text) return;
-  core::write_file_atomic(path, text);
-}
-
-/// Removes copies of records that are no longer on the board.
-void remove_stale(const fs::path& folder, const std::set<std::string>& ids) {
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string stem = entry.path().stem().string();
-    if (is_id(stem) && !ids.count(stem)) fs::remove(entry.path());
-  }
-}
-
-bool is_inside(const fs::path& path, const fs::path& folder) {
-  const fs::path relative = fs::weakly_canonical(path).lexically_relative(fs::weakly_canonical(folder));
-  return !relative.empty() && *relative.begin() != "..";
-}
-
-}  // namespace
-
-fs::path build_leaderboard(const fs::path& folder, const fs::path& site, const LeaderboardOptions& options) {
-  std::vector<RecordFile> found = find_records(folder);
-  std::erase_if(found, [&](const RecordFile& file) { return is_inside(file.path, site); });
-  if (found.empty())
-    throw data_error("no records under " + folder.string(), "run folders with record.json",
-                     "`windtunnel run` makes one");
-  const Leaderboard board = make_leaderboard(std::move(found), options.published);
-  core::make_folder(site / "records");
-  core::make_folder(site / "reports");
-  std::set<std::string> ids, reported;
-  for (const auto& file : board.records) {
-    const std::string id = file.record.at("record_id");
-    ids.insert(id);
-    write_if_changed(site / "records" / (id + ".json"), core::canonical(file.record) + "\n");
-    if (!file.has_report) continue;
-    reported.insert(id);
-    write_if_changed(site / "reports" / (id + ".html"),
-                     core::read_file(file.path.parent_path() / "report.html"));
-  }
-  remove_stale(site / "records", ids);
-  remove_stale(site / "reports", reported);
-  write_if_changed(site / "leaderboard.csv", leaderboard_csv(board));
-  write_if_changed(site / "leaderboard.json", leaderboard_json(board).dump(1) + "\n");
-  write_if_changed(site / "leaderboard.md", leaderboard_markdown(board));
-  write_if_changed(site / "index.html", leaderboard_page(board, options.title));
-  return site / "index.html";
 }
 
 }  // namespace windtunnel::results

@@ -17,6 +17,10 @@ std::vector<std::string> record_ids(const Leaderboard& board, const Row& row) {
   return ids;
 }
 
+std::string command_of(const Leaderboard& board, const Row& row) {
+  return board.records[row.records.front()].record.at("command");
+}
+
 std::string flag_text(const Row& row) {
   std::vector<std::string> parts;
   for (const auto& flag : row.flags)
@@ -43,7 +47,16 @@ Json rows_json(const Leaderboard& board, const std::vector<Row>& rows) {
                   {"records", record_ids(board, row)}};
     if (row.parameters > 0) entry["parameters"] = row.parameters;
     if (row.train_seconds > 0) entry["train_seconds"] = row.train_seconds;
+    if (row.frame_seconds > 0) entry["seconds_per_frame"] = row.frame_seconds;
     if (row.failed > 0) entry["failed"] = row.failed;
+    if (!row.records.empty()) {
+      entry["level"] = static_cast<int>(row.level);
+      entry["command"] = board.records[row.records.front()].record.at("command");
+    }
+    for (const auto& [id, c] : row.to_best)
+      entry["to_best"][id] = {
+          {"difference", c.difference}, {"ci95", {c.low, c.high}},  {"p", c.p},
+          {"windows", c.samples},       {"trajectories", c.blocks}, {"group", row.group.at(id)}};
     if (!row.reasons.empty()) entry["missing"] = row.reasons;
     if (!row.source.empty()) entry["source"] = row.source;
     for (const auto& flag : row.flags)
@@ -51,6 +64,21 @@ Json rows_json(const Leaderboard& board, const std::vector<Row>& rows) {
     list.push_back(std::move(entry));
   }
   return list;
+}
+
+Json rankings_json(const View& view) {
+  Json all = Json::object();
+  for (const auto& [id, ranking] : view.rankings) {
+    Json models = Json::array();
+    for (size_t i = 0; i < ranking.ranked.size(); ++i)
+      models.push_back(
+          {{"label", view.rows[ranking.ranked[i]].label}, {"mean_rank", ranking.analysis.mean_rank[i]}});
+    all[id] = {{"models", models},
+               {"trajectories", ranking.analysis.blocks},
+               {"friedman_p", ranking.analysis.friedman_p},
+               {"critical_difference", ranking.analysis.critical_difference}};
+  }
+  return all;
 }
 
 std::string view_title(const View& view) {
@@ -90,6 +118,7 @@ Json leaderboard_json(const Leaderboard& board) {
                      {"setting", view.setting},
                      {"synthetic", view.synthetic},
                      {"units", view.units.empty() ? Json::object() : Json(view.units)},
+                     {"rankings", rankings_json(view)},
                      {"rows", rows_json(board, view.rows)},
                      {"published", rows_json(board, view.published)}});
   return {{"schema", "windtunnel-leaderboard/1.0"},
@@ -103,7 +132,9 @@ std::string leaderboard_csv(const Leaderboard& board) {
   std::string text =
       "scenario,dataset,protocol,subset,rounds,setting,synthetic,kind,model,label,parameters,metric,unit,"
       "higher_is_better,"
-      "mean,deviation,n,rank,bar,skill,records,source,flags\n";
+      "mean,deviation,n,rank,bar,skill,to_best,to_best_low,to_best_high,to_best_p,group,level,command,"
+      "records,"
+      "source,flags\n";
   for (const auto& view : board.views)
     for (const bool published : {false, true}) {
       const auto& rows = published ? view.published : view.rows;
@@ -113,6 +144,8 @@ std::string leaderboard_csv(const Leaderboard& board) {
           const Row& row = rows[r];
           const auto unit = view.units.find(metric.id);
           const auto skill = row.skill.find(metric.id);
+          const auto best = row.to_best.find(metric.id);
+          const bool found = best != row.to_best.end(), run = !row.records.empty();
           std::vector<std::string> line = {view.scenario,
                                            view.dataset,
                                            view.protocol,
@@ -133,6 +166,13 @@ std::string leaderboard_csv(const Leaderboard& board) {
                                            std::to_string(column[r].rank),
                                            core::number(column[r].bar),
                                            skill == row.skill.end() ? "" : core::number(skill->second),
+                                           found ? core::number(best->second.difference) : "",
+                                           found ? core::number(best->second.low) : "",
+                                           found ? core::number(best->second.high) : "",
+                                           found ? core::number(best->second.p) : "",
+                                           found ? std::to_string(row.group.at(metric.id)) : "",
+                                           run ? std::to_string(static_cast<int>(row.level)) : "",
+                                           run ? command_of(board, row) : "",
                                            core::join(record_ids(board, row), " "),
                                            row.source,
                                            flag_text(row)};

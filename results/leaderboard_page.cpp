@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
 #include <set>
+#include <tuple>
 
 #include "core/text.h"
 #include "results/chart.h"
@@ -90,7 +93,14 @@ std::string controls(const Leaderboard& board, const std::string& primary) {
   if (subsets.size() > 1) html += select("subset", "Test windows", subsets, "all", nullptr);
   const auto rounds = distinct(board, [](const View& v) { return std::to_string(v.rounds); });
   if (rounds.size() > 1) html += select("rounds", "Rounds", rounds, "1", nullptr);
-  html += "<label>Model<input type=\"search\" id=\"search\" placeholder=\"part of a name\"></label>\n";
+  html += "<label>Verified at least<select id=\"level\">";
+  for (const Level level :
+       {Level::reported, Level::rows, Level::predictions, Level::maintainers, Level::third_party})
+    html += "<option value=\"" + std::to_string(static_cast<int>(level)) + "\">" +
+            std::to_string(static_cast<int>(level)) + " " + escaped(level_name(level)) + "</option>";
+  html +=
+      "</select></label>\n<label>Model<input type=\"search\" id=\"search\" placeholder=\"part of a "
+      "name\"></label>\n";
   if (!board.notes.empty())
     html +=
         "<label class=\"check\"><input type=\"checkbox\" id=\"reference\" checked>figures of "
@@ -179,7 +189,7 @@ std::string charts(const Leaderboard& board, const Group& group, const std::stri
   for (const auto& metric : board.metrics) {
     if (!is_headline(metric.id)) continue;
     std::vector<BarGroup> bar_groups;
-    std::vector<Point> points;
+    std::vector<Point> points, costs, speeds;
     bool any = false, untrained = false;
     for (size_t i = 0; i < group.size(); ++i)
       for (const auto& row : board.views[group[i]].rows) {
@@ -201,7 +211,10 @@ std::string charts(const Leaderboard& board, const Group& group, const std::stri
           continue;
         }
         if (at->bars.size() == group.size()) at->bars[i] = bar;
-        points.push_back({row.parameters, value->second.mean, row.label, static_cast<int>(i), false});
+        const auto series = static_cast<int>(i);
+        points.push_back({row.parameters, value->second.mean, row.label, series, false});
+        costs.push_back({row.train_seconds, value->second.mean, row.label, series, false});
+        speeds.push_back({row.frame_seconds * 1e3, value->second.mean, row.label, series, false});
       }
     if (!any) continue;
     const std::string unit = shown_unit(board.views[group[0]], metric.id);
@@ -210,11 +223,33 @@ std::string charts(const Leaderboard& board, const Group& group, const std::stri
             bar_chart(name + (metric.higher_is_better ? ", higher is better" : ", lower is better"),
                       untrained ? with_untrained : settings, bar_groups) +
             "</div>\n";
-    const std::string scatter = scatter_chart(
-        {metric.label + " against parameters", "parameters", name, true, false}, settings, points);
-    if (!scatter.empty())
+    for (const auto& [what, unit_of_x, list] :
+         {std::tuple("parameters", "parameters", &points), std::tuple("training time", "training, s", &costs),
+          std::tuple("inference time", "ms per forecast frame", &speeds)}) {
+      const std::string scatter =
+          scatter_chart({metric.label + " against " + what, unit_of_x, name, true, false}, settings, *list);
+      if (!scatter.empty())
+        html += "<div data-chart=\"" + escaped(metric.id) + "\"" + (metric.id == primary ? "" : " hidden") +
+                ">" + scatter + "</div>\n";
+    }
+    for (size_t i = 0; i < group.size(); ++i) {
+      const View& view = board.views[group[i]];
+      const auto ranking = view.rankings.find(metric.id);
+      if (ranking == view.rankings.end() || ranking->second.ranked.size() < 3) continue;
+      const RankAnalysis& ranks = ranking->second.analysis;
+      std::vector<std::string> names;
+      for (size_t r : ranking->second.ranked) names.push_back(view.rows[r].label);
+      char p[64];
+      std::snprintf(p, sizeof p, "%lld trajectories, Friedman p %s", static_cast<long long>(ranks.blocks),
+                    ranks.friedman_p < 0.001
+                        ? "< 0.001"
+                        : core::number(std::round(ranks.friedman_p * 1e3) / 1e3).c_str());
       html += "<div data-chart=\"" + escaped(metric.id) + "\"" + (metric.id == primary ? "" : " hidden") +
-              ">" + scatter + "</div>\n";
+              ">" +
+              rank_chart("Mean rank in " + metric.label + ", " + setting_label(view.setting) + " (" + p + ")",
+                         names, ranks.mean_rank, ranks.order, ranks.cliques, ranks.critical_difference) +
+              "</div>\n";
+    }
   }
   return html + "</div>\n";
 }
@@ -295,7 +330,8 @@ std::string page_head(const Leaderboard& board, const std::string& title) {
          counted(scenarios.size(), "scenario") +
          (board.updated.empty() ? "" : "; newest record " + board.updated.substr(0, 10)) +
          "</p></div><div class=\"links\"><a href=\"leaderboard.csv\" download>CSV</a>"
-         "<a href=\"leaderboard.json\" download>JSON</a><a href=\"leaderboard.md\" download>Markdown</a>"
+         "<a href=\"leaderboard.json\" download>JSON</a><a href=\"feed.xml\">Feed</a><a "
+         "href=\"leaderboard.md\" download>Markdown</a>"
          "<button type=\"button\" id=\"theme\" hidden aria-label=\"light or dark "
          "colours\"></button></div></header>\n";
 }
@@ -326,6 +362,12 @@ std::string leaderboard_page(const Leaderboard& board, const std::string& title)
       "<strong>Skill</strong> is 1 − error/error of persistence (the last frame repeated): above 0 is better "
       "than "
       "persistence.</p>\n";
+  body +=
+      "<p><strong>To best</strong> is the paired difference from the best row over the same test windows, "
+      "with a "
+      "95 % interval from a bootstrap over whole trajectories; rows that carry the same number do not differ "
+      "from "
+      "the first of them at 5 %. <strong>Level</strong> says how far a score was verified.</p>\n";
   body += controls(board, primary);
   if (!groups.empty()) body += overview(board, groups, primary);
   bool papers = false;
@@ -342,6 +384,29 @@ std::string leaderboard_page(const Leaderboard& board, const std::string& title)
       body += "</ul></div></section>\n";
     }
     body += group_section(board, group, primary);
+  }
+  if (!board.replaced.empty()) {
+    body +=
+        "<section class=\"group\"><h2>History</h2><p class=\"muted\">Records that a newer one replaces, and "
+        "re-runs that confirm another; they are no rows above.</p><ul>";
+    for (const auto& file : board.replaced) {
+      const std::string id = file.record.at("record_id");
+      body +=
+          "<li><a class=\"mono\" href=\"runs/" + id + ".html\">" + id.substr(0, 12) + "</a> " +
+          escaped(model_label_of(file.record)) + ", " +
+          escaped(file.record.at("task").at("id").get<std::string>()) + ", " +
+          file.record.at("created_utc").get<std::string>().substr(0, 10) +
+          (file.record.value("confirms", core::Json::array()).empty() ? ", replaced" : ", confirms another") +
+          "</li>";
+    }
+    body += "</ul></section>\n";
+  }
+  if (!board.refused.empty()) {
+    body +=
+        "<section class=\"group\"><h2>Refused</h2><p class=\"muted\">Files that did not pass the "
+        "checks.</p><ul>";
+    for (const auto& reason : board.refused) body += "<li><code>" + escaped(reason) + "</code></li>";
+    body += "</ul></section>\n";
   }
   body +=
       "<footer>Everything on this page derives from the linked records. A record's id is the hash of its "

@@ -1,9 +1,11 @@
 #include "results/leaderboard_table.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "core/text.h"
+#include "results/check.h"
 #include "results/html.h"
 
 namespace windtunnel::results {
@@ -54,16 +56,41 @@ std::string plain_cell(double value, const std::string& shown) {
 
 /// The first column: rank in the first metric, name, marks.
 std::string name_cell(const Row& row, int64_t rank) {
+  const bool run = !row.records.empty();
   std::string html = "<th scope=\"row\"><span class=\"rank muted\">" +
-                     (rank > 0 ? std::to_string(rank) : "–") + "</span>&ensp;" + escaped(row.label);
+                     (rank > 0 ? std::to_string(rank) : "–") + "</span>&ensp;" +
+                     (run ? "<a class=\"quiet\" href=\"models/" + board_name(row.model) + ".html\">" : "") +
+                     escaped(row.label) + (run ? "</a>" : "");
   if (!row.trained) html += " <small>no training</small>";
   if (row.failed > 0) html += " <span class=\"chip warn\">" + std::to_string(row.failed) + " failed</span>";
   return html + "</th>";
 }
 
 std::string open_row(const Row& row) {
-  return std::string("<tr") + (row.trained ? "" : " class=\"untrained\"") + " data-model=\"" +
-         escaped(row.label) + " " + escaped(row.model) + "\">";
+  return std::string("<tr") + (row.trained ? "" : " class=\"untrained\"") + " data-level=\"" +
+         std::to_string(static_cast<int>(row.level)) + "\" data-model=\"" + escaped(row.label) + " " +
+         escaped(row.model) + "\">";
+}
+
+/// "+0.012 [0.004, 0.020]" with the group of rows that do not differ.
+std::string comparison_cell(const MetricInfo& metric, const Row& row) {
+  const auto at = row.to_best.find(metric.id);
+  if (at == row.to_best.end()) return "<td class=\"none\">–</td>";
+  const Comparison& c = at->second;
+  const int64_t group = row.group.at(metric.id);
+  const std::string mark = "<span class=\"chip group" + std::string(group == 1 ? " first" : "") + "\">" +
+                           std::to_string(group) + "</span> ";
+  const std::string p = c.p < 0.001 ? "p < 0.001" : "p = " + core::number(std::round(c.p * 1000) / 1000);
+  const std::string what = "paired bootstrap over " + std::to_string(c.blocks) + " trajectories, " +
+                           std::to_string(c.samples) + " windows: " + p;
+  if (c.difference == 0 && c.low == 0 && c.high == 0)
+    return "<td data-v=\"0\" title=\"the best of the table\">" + mark + "best</td>";
+  const bool root = metric.aggregation.rfind("root", 0) == 0;
+  MetricInfo shown = metric;
+  if (root) shown.decimals = -1;
+  const auto sign = [&](double v) { return (v < 0 ? "−" : "+") + format_value(shown, std::abs(v)); };
+  return "<td data-v=\"" + core::number(c.difference) + "\" title=\"" + what + "\">" + mark +
+         sign(c.difference) + "<small>" + sign(c.low) + " to " + sign(c.high) + ", " + p + "</small></td>";
 }
 
 std::string record_cell(const Leaderboard& board, const Row& row) {
@@ -72,7 +99,8 @@ std::string record_cell(const Leaderboard& board, const Row& row) {
   for (size_t index : row.records) {
     const RecordFile& file = board.records[index];
     const std::string id = file.record.at("record_id");
-    std::string link = "<a class=\"mono\" href=\"records/" + id + ".json\">" + id.substr(0, 8) + "</a>";
+    std::string link = "<a class=\"mono\" href=\"runs/" + id + ".html\">" + id.substr(0, 8) +
+                       "</a> <a href=\"records/" + id + ".json\">JSON</a>";
     if (file.has_report) link += " <a href=\"reports/" + id + ".html\">report</a>";
     links.push_back(link);
     if (command.empty()) command = file.record.at("command");
@@ -120,6 +148,12 @@ std::string other_metrics(const View& view, const MetricCells& columns, const st
 }
 
 }  // namespace
+
+std::string level_badge(Level level) {
+  const std::string number = std::to_string(static_cast<int>(level));
+  return "<span class=\"chip level level" + number + "\" title=\"" + escaped(level_note(level)) + "\">" +
+         number + " " + escaped(level_name(level)) + "</span>";
+}
 
 MetricCells cells(const Leaderboard& board, const std::vector<Row>& rows) {
   MetricCells columns;
@@ -173,7 +207,8 @@ std::string run_table(const Leaderboard& board, const View& view) {
   std::string html = open_scroll(view_name(view)) + "<table class=\"wide sortable runs\"><thead><tr>" +
                      header("Model", "", false, "", true) + header("Params", "", false) +
                      metric_columns(view, columns, true) + header("Skill", info.label, true) +
-                     header("Seeds", "", true) + header("Training", "time", false) +
+                     header("To best", info.label, false) + header("Seeds", "", true) +
+                     header("Training", "time", false) + header("Level", "verified", true, "", true) +
                      "<th scope=\"col\" class=\"l\">Record</th></tr></thead><tbody>\n";
   for (size_t r = 0; r < view.rows.size(); ++r) {
     const Row& row = view.rows[r];
@@ -191,9 +226,11 @@ std::string run_table(const Leaderboard& board, const View& view) {
       html += "<td class=\"none\">–</td>";
     else
       html += "<td data-v=\"" + core::number(skill->second) + "\">" + format_skill(skill->second) + "</td>";
+    html += comparison_cell(info, row);
     html += plain_cell(static_cast<double>(row.records.size()), std::to_string(row.records.size())) +
             plain_cell(row.trained ? row.train_seconds : 0, format_seconds(row.train_seconds)) +
-            record_cell(board, row) + "</tr>\n";
+            "<td class=\"l\" data-v=\"" + std::to_string(static_cast<int>(row.level)) + "\">" +
+            level_badge(row.level) + "</td>" + record_cell(board, row) + "</tr>\n";
   }
   return html + "</tbody></table></div>\n" + other_metrics(view, columns, view.rows);
 }

@@ -25,6 +25,9 @@ std::string cell_text(const MetricInfo& metric, const Cell& cell);
 /// The unit as pages show it; empty for pure numbers and the unresolved units of the papers.
 std::string shown_unit(const View& view, const std::string& metric);
 
+/// "level 2: predictions recomputed" as a mark with its meaning.
+std::string level_badge(Level level);
+
 /// HTML of the runs of a view: headline metrics, then all others folded; and of its published rows with
 /// footnotes.
 std::string run_table(const Leaderboard& board, const View& view);

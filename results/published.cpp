@@ -77,6 +77,11 @@ std::vector<Flag> flags_of(const Line& line, int64_t rounds) {
 
 void add_metrics(Row& row, const Line& line, const Json& columns) {
   for (const auto& [column, id] : columns.items()) {
+    const auto text = line.find(column);
+    if (text != line.end() && text->second.rfind('>', 0) == 0) {  // "larger than": no number to rank
+      row.reasons[id.get<std::string>()] = text->second;
+      continue;
+    }
     const auto value = number(line, column);
     if (!value) continue;
     Aggregate aggregate{static_cast<int64_t>(number(line, "n_seeds").value_or(1)), *value, 0};
@@ -100,6 +105,11 @@ std::vector<View> published_views(std::vector<std::string>* notes) {
   for (const auto& entry : sources.at("tables")) {
     const bool first_of_dataset = entry.at("dataset") == sources.at("flagged_dataset");
     for (const auto& line : table(entry.at("file"))) {
+      bool chosen = true;
+      if (entry.contains("where"))
+        for (const auto& [column, text] : entry.at("where").items())
+          chosen = chosen && line.at(column) == text;
+      if (!chosen) continue;
       View wanted;
       const auto dataset = line.find("dataset");
       wanted.scenario = dataset == line.end() ? entry.at("scenario").get<std::string>()
@@ -108,7 +118,8 @@ std::vector<View> published_views(std::vector<std::string>* notes) {
       wanted.dataset = entry.at("dataset");
       wanted.protocol = "published";
       wanted.subset = "all";
-      wanted.setting = mapped(sources.at("settings"), line.at("paradigm"));
+      wanted.setting = entry.contains("setting") ? entry.at("setting").get<std::string>()
+                                                 : mapped(sources.at("settings"), line.at("paradigm"));
       wanted.rounds = static_cast<int64_t>(number(line, "rounds").value_or(entry.value("rounds", 1.0)));
       View& view = view_of(wanted);
       const std::string label = line.at("model"), source = entry.at("source");
@@ -122,6 +133,8 @@ std::vector<View> published_views(std::vector<std::string>* notes) {
         fresh.trained = std::find(untrained.begin(), untrained.end(), label) == untrained.end();
         fresh.source = source;
         if (first_of_dataset) fresh.flags = flags_of(line, wanted.rounds);
+        if (entry.contains("flags") && entry.at("flags").contains(label))
+          fresh.flags.push_back({{}, entry.at("flags").at(label).get<std::string>()});
         view.published.push_back(std::move(fresh));
         row = std::prev(view.published.end());
       } else if (row->source != source) {

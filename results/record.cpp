@@ -93,6 +93,7 @@ Json make_record(const RecordDraft& draft) {
        {{"state", draft.status},
         {"reason", draft.status_reason.empty() ? Json(nullptr) : Json(draft.status_reason)},
         {"n_failed", draft.n_failed}}}};
+  if (!draft.confirms.empty()) record["confirms"] = draft.confirms;
   if (!draft.notes.empty()) record["notes"] = draft.notes;
   if (!record["submission"].contains("relationship")) record["submission"]["relationship"] = "first_party";
   if (!record["inference"].contains("measured")) record["inference"]["measured"] = Json::object();

@@ -46,6 +46,7 @@ struct RecordDraft {
   std::string command;      ///< the exact command line that repeats the run
   std::string notes;
   std::vector<std::string> supersedes;  ///< record ids that this one replaces
+  std::vector<std::string> confirms;    ///< record ids that this one is a successful re-run of
   std::string
       synthetic_label;  ///< not empty: measured data are made; for example "virtual laboratory, seed 3"
   core::Json submission, harness, task, dataset, model, training, inference, environment, per_sample,

@@ -257,7 +257,7 @@ std::string setup_section(const Json& record, const RunFolder& folder) {
   return html + "</section>\n";
 }
 
-std::string page_head(const Json& record) {
+std::string page_head(const Json& record, const std::string& links) {
   const Json &task = record.at("task"), &model = record.at("model");
   const std::string label = model_label_of(record);
   std::string html = "<header class=\"top\"><div><h1>" + escaped(label) + " on " +
@@ -273,7 +273,8 @@ std::string page_head(const Json& record) {
     chip("seed " + name + " " + seed.dump());
   chip(record.at("created_utc").get<std::string>().substr(0, 10));
   html += "</div><p>Record <span class=\"mono\">" + record.at("record_id").get<std::string>().substr(0, 16) +
-          "…</span></p></div><div class=\"links\"><button type=\"button\" id=\"theme\" hidden "
+          "…</span></p></div><div class=\"links\">" + links +
+          "<button type=\"button\" id=\"theme\" hidden "
           "aria-label=\"light or dark "
           "colours\"></button></div></header>\n";
   return html;
@@ -296,19 +297,24 @@ std::string warnings(const Json& record) {
 
 }  // namespace
 
-std::string report_page(const fs::path& run) {
+std::string report_body(const Json& record, const fs::path& run, bool pictures, const std::string& links,
+                        const std::string& first) {
   const RunFolder folder{run};
-  const Json record = read_record(folder.record());
-  std::string body = page_head(record);
+  std::string body = page_head(record, links);
   if (record.at("synthetic").at("is_synthetic").get<bool>())
     body += synthetic_mark(record.at("synthetic").at("label").get<std::string>());
-  body += warnings(record) + "<h2>Scores</h2>\n" + score_table(record) + detail_table(record);
-  if (fs::exists(folder.figures())) {
+  body += warnings(record) + first + "<h2>Scores</h2>\n" + score_table(record) + detail_table(record);
+  if (pictures && fs::exists(folder.figures())) {
     const Figures figures = read_figures(folder.figures());
     body += forecast_section(figures) + spectrum_section(figures) + probe_section(figures);
   }
-  body += training_section(record, folder.journal()) + setup_section(record, folder);
-  return html_page(model_label_of(record) + " on " + scenario_label_of(record), body, "theme.js");
+  return body + training_section(record, folder.journal()) + setup_section(record, folder);
+}
+
+std::string report_page(const fs::path& run) {
+  const Json record = read_record(RunFolder{run}.record());
+  return html_page(model_label_of(record) + " on " + scenario_label_of(record),
+                   report_body(record, run, true), "theme.js");
 }
 
 fs::path write_report(const fs::path& run) {

@@ -38,7 +38,7 @@
   $$("table.sortable th button").forEach((button) => button.addEventListener("click", () => sort(button.closest("th"))));
 
   // Filters.
-  const selects = $$("select[data-filter]"), search = $("#search"), reference = $("#reference");
+  const selects = $$("select[data-filter]"), search = $("#search"), reference = $("#reference"), level = $("#level");
   const apply = () => {
     const wanted = Object.fromEntries(selects.map((s) => [s.dataset.filter, s.value]));
     const words = search.value.trim().toLowerCase();
@@ -50,7 +50,11 @@
       block.hidden = !keep || (block.classList.contains("paper") && reference && !reference.checked);
     });
     $$(".reference").forEach((block) => (block.hidden = reference && !reference.checked));
-    $$("tr[data-model]").forEach((row) => (row.hidden = words !== "" && !row.dataset.model.toLowerCase().includes(words)));
+    $$("tr[data-model]").forEach((row) => {
+      const named = words === "" || row.dataset.model.toLowerCase().includes(words);
+      const verified = row.dataset.level === undefined || row.closest(".paper, .reference") || Number(row.dataset.level) >= Number(level.value);
+      row.hidden = !(named && verified);
+    });
     $$(".group").forEach((group) => {
       if (!group.hidden && !$$(".view", group).some((view) => !view.hidden)) group.hidden = true;
     });
@@ -59,6 +63,7 @@
   };
   selects.forEach((select) => select.addEventListener("change", apply));
   search.addEventListener("input", apply);
+  level.addEventListener("change", apply);
   if (reference) reference.addEventListener("change", apply);
 
   // The metric of overview and charts.

@@ -118,14 +118,66 @@ TEST(Check, ForgeriesAreFoundWithTheirReason) {
       {"unknown key", [](Json& r, const fs::path&) { r["model"]["secret"] = 1; }, "schema"},
       {"path in a side file", [](Json& r, const fs::path&) { r["per_sample"]["file"] = "../other.csv"; },
        "schema"},
+      {"model relabelled", [](Json& r, const fs::path&) { r["model"]["name"] = "unet"; }, "configuration"},
+      {"protocol relabelled", [](Json& r, const fs::path&) { r["task"]["protocol"] = "published"; },
+       "protocol"},
+      {"protocol edited",
+       [](Json& r, const fs::path&) { r["task"]["protocol_sha256"] = fixtures::hash("x"); }, "protocol"},
+      {"more updates than configured",
+       [](Json& r, const fs::path&) {
+         r["training"]["config"]["training"]["updates"] = 100;
+         r["training"]["config_sha256"] = core::sha256(core::canonical(r["training"]["config"]));
+       },
+       "configuration"},
+      {"another seed told", [](Json& r, const fs::path&) { r["training"]["seeds"]["init"] = 7; },
+       "configuration"},
+      {"command of another model",
+       [](Json& r, const fs::path&) { r["command"] = "windtunnel run --baseline unet --data DATA"; },
+       "command"},
+      {"command of another setting",
+       [](Json& r, const fs::path&) { r["command"] = "windtunnel run --setting simulated --data DATA"; },
+       "command"},
+      {"from the future", [](Json& r, const fs::path&) { r["created_utc"] = "2999-01-01T00:00:00Z"; },
+       "time"},
+      {"replaces itself twice told", [](Json& r, const fs::path&) { r["supersedes"] = {"not an id"}; },
+       "schema"},
+      {"fewer test windows told", [](Json& r, const fs::path&) { r["dataset"]["n_test"] = 13; },
+       "per_sample"},
+      {"columns told otherwise", [](Json& r, const fs::path&) { r["per_sample"]["columns"][3] = "rmse"; },
+       "per_sample"},
+      {"negative row",
+       [](Json& r, const fs::path& run) {
+         PerSampleTable table = read_per_sample(run / "per_sample.csv");
+         table.rows[0].values[1] *= -1;
+         write_per_sample(run / "per_sample.csv", table);
+         r["per_sample"] = per_sample_block(run / "per_sample.csv");
+       },
+       "plausible"},
+      {"predictions swapped",
+       [](Json& r, const fs::path& run) {
+         core::write_file_atomic(run / "probe.safetensors", "x");
+         r["predictions"] = {{"probe_file", "probe.safetensors"}, {"probe_sha256", fixtures::hash("y")}};
+       },
+       "hash"},
+      {"predictions that give other rows",
+       [](Json& r, const fs::path& run) {
+         core::write_file_atomic(run / "probe.safetensors", "x");
+         r["predictions"] = {{"probe_file", "probe.safetensors"}, {"probe_sha256", fixtures::hash("x")}};
+       },
+       "predictions"},
   };
+  CheckOptions options;
+  options.protocols = {{"corrected", fixtures::hash("corrected")},
+                       {"published", fixtures::hash("published")}};
+  options.now = "2026-01-01T00:00:00Z";
+  options.predictions = [](const Json&, const fs::path&, const PerSampleTable&) { return "other rows"; };
   for (const auto& forgery : forgeries) {
     const TemporaryFolder folder;
     Json record = fixtures::make_run(folder.path, {});
     forgery.apply(record, folder.path);
     record["record_id"] = record_id(record);
     write_record(folder.path / "record.json", record);
-    const auto findings = check_record(folder.path / "record.json");
+    const auto findings = check_record(folder.path / "record.json", options);
     EXPECT_FALSE(passed(findings)) << forgery.name;
     EXPECT_NE(codes(findings).find(forgery.code + " "), std::string::npos)
         << forgery.name << ": " << describe(findings);
@@ -173,6 +225,108 @@ TEST(CheckFolder, FindsCopiesAndSharedWeights) {
   EXPECT_FALSE(passed(findings));
   EXPECT_NE(codes(findings).find("duplicate_weights"), std::string::npos);
   EXPECT_THROW(check_folder(folder.path / "nowhere"), Error);
+}
+
+/// Two honest runs of seeds 0 and 1; the second is altered and passes alone.
+struct Swindle {
+  const char* name;
+  std::function<void(Json& record, const Json& first, const fs::path& run)> apply;
+  std::string code;
+};
+
+TEST(CheckFolder, SwindlesThatNeedASecondRecordToBeSeen) {
+  const std::vector<Swindle> swindles = {
+      {"same run, another submitter",
+       [](Json& r, const Json& first, const fs::path& run) {
+         r = first;
+         r["submission"]["submitter"] = "someone else";
+         fs::copy_file(run / "../a/per_sample.csv", run / "per_sample.csv",
+                       fs::copy_options::overwrite_existing);
+       },
+       "copied"},
+      {"rows of another run",
+       [](Json& r, const Json& first, const fs::path& run) {
+         r["metrics"] = first["metrics"];
+         r["per_sample"] = first["per_sample"];
+         fs::copy_file(run / "../a/per_sample.csv", run / "per_sample.csv",
+                       fs::copy_options::overwrite_existing);
+       },
+       "copied_rows"},
+      {"another split of the same data",
+       [](Json& r, const Json&, const fs::path&) { r["dataset"]["split_sha256"] = fixtures::hash("mine"); },
+       "split"},
+      {"other test windows under the same hash",
+       [](Json& r, const Json&, const fs::path& run) {
+         PerSampleTable table = read_per_sample(run / "per_sample.csv");
+         for (auto& row : table.rows) row.sample_id += "x";
+         write_per_sample(run / "per_sample.csv", table);
+         r["per_sample"] = per_sample_block(run / "per_sample.csv");
+       },
+       "split"},
+      {"a weaker reference",
+       [](Json& r, const Json&, const fs::path&) {
+         for (auto& entry : r["baselines"]["persistence"])
+           if (entry["id"] == "mae") entry["value"] = entry["value"].get<double>() * 2;
+       },
+       "reference"},
+      {"fewer parameters told",
+       [](Json& r, const Json&, const fs::path&) { r["model"]["parameters"] = 1000; }, "parameters"},
+      {"another meaning of a protocol",
+       [](Json& r, const Json&, const fs::path&) { r["task"]["protocol_sha256"] = fixtures::hash("mine"); },
+       "protocol"},
+      {"weights of another setting",
+       [](Json& r, const Json& first, const fs::path&) {
+         r["task"]["setting"] = "finetune";
+         r["training"]["config"]["setting"] = "finetune";
+         r["training"]["config_sha256"] = core::sha256(core::canonical(r["training"]["config"]));
+         r["command"] = "windtunnel run --data DATA";
+         r["model"]["weights_sha256"] = first["model"]["weights_sha256"];
+       },
+       "duplicate_weights"},
+      {"replaces a result of another task",
+       [](Json& r, const Json& first, const fs::path&) {
+         r["task"]["setting"] = "finetune";
+         r["training"]["config"]["setting"] = "finetune";
+         r["training"]["config_sha256"] = core::sha256(core::canonical(r["training"]["config"]));
+         r["command"] = "windtunnel run --data DATA";
+         r["supersedes"] = {first["record_id"]};
+       },
+       "supersedes"},
+      {"confirms what it does not",
+       [](Json& r, const Json& first, const fs::path&) { r["confirms"] = {first["record_id"]}; }, "confirms"},
+  };
+  for (const auto& swindle : swindles) {
+    const TemporaryFolder folder;
+    Json first = fixtures::make_run(folder.path / "a", {});
+    Json second = fixtures::make_run(folder.path / "b", {.rel_l2 = 0.13, .seed = 1});
+    first["dataset"]["test_sha256"] = second["dataset"]["test_sha256"] = fixtures::hash("test");
+    first["dataset"]["split_sha256"] = second["dataset"]["split_sha256"] = fixtures::hash("split");
+    first["record_id"] = record_id(first);
+    write_record(folder.path / "a/record.json", first);
+    const auto write = [&] {
+      second["record_id"] = record_id(second);
+      write_record(folder.path / "b/record.json", second);
+    };
+    write();
+    ASSERT_TRUE(passed(check_folder(folder.path))) << describe(check_folder(folder.path));
+    swindle.apply(second, first, folder.path / "b");
+    write();
+    EXPECT_TRUE(passed(check_record(folder.path / "b/record.json"))) << swindle.name;
+    const auto findings = check_folder(folder.path);
+    EXPECT_FALSE(passed(findings)) << swindle.name;
+    EXPECT_NE(codes(findings).find(swindle.code + " "), std::string::npos)
+        << swindle.name << ": " << describe(findings);
+  }
+}
+
+TEST(CheckFolder, ASeedFarBetterThanTheOthersIsForReview) {
+  const TemporaryFolder folder;
+  for (int64_t seed = 0; seed < 5; ++seed)
+    fixtures::make_run(folder.path / std::to_string(seed), {.rel_l2 = seed == 3 ? 0.02 : 0.1, .seed = seed});
+  const auto findings = check_folder(folder.path);
+  EXPECT_TRUE(passed(findings)) << describe(findings);
+  ASSERT_EQ(codes(findings), "too_good ") << describe(findings);
+  EXPECT_NE(findings[0].place.find("/3/"), std::string::npos);
 }
 
 TEST(CheckFolder, UnknownSupersededRecordIsMentioned) {

@@ -128,8 +128,10 @@ inline RecordDraft draft_of(const RunSpec& spec, const PerSampleTable& table) {
                     {"measured", {{"wall_s", 12.5 + static_cast<double>(spec.seed)}, {"peak_host_mb", 512}}}};
   draft.environment = {{"cpu_model", "some processor"}, {"cpu_cores", 2}};
   draft.metrics = scores_of(table);
-  RunSpec reference = spec;
+  RunSpec reference = spec;  // one forecast on one test set, whatever the run
   reference.model = "persistence";
+  reference.setting = "inference";
+  reference.seed = 0;
   draft.baselines["persistence"] = scores_of(table_of(reference, 0.45));
   return draft;
 }
