@@ -25,6 +25,7 @@
 #include "runners/cost.h"
 #include "runners/evaluator.h"
 #include "runners/interrupt.h"
+#include "runners/phase_trainer.h"
 #include "runners/run_record.h"
 #include "runners/sanity.h"
 #include "runners/tensors.h"
@@ -318,7 +319,10 @@ class Run {
             core::stream_seed(static_cast<uint64_t>(config_.training.seed), "stage/" + stage.name));
         const StageTrainer trainer{config_,     stage,       task_.protocol, *train_,
                                    *validation, normalizer_, journal,        state};
-        stages_.push_back(trainer.run(model_));
+        if (auto* phased = dynamic_cast<baselines::PhasedTraining*>(model_.get()))
+          stages_.push_back(PhaseTrainer{trainer, folder_.root / "cache" / stage.name}.run(model_, *phased));
+        else
+          stages_.push_back(trainer.run(model_));
         save_stage(done, stages_.back());
         fs::remove(state);
       }

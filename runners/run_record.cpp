@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "baselines/phased.h"
 #include "core/sha256.h"
 #include "metrics/metric.h"
 #include "results/environment.h"
@@ -237,7 +238,8 @@ core::Json training_block(const FinishedRun& run) {
     samples += stage.samples_seen;
     stall += stage.stall_seconds;
   }
-  block["optimizer"] = "Adam, betas 0.9 0.999, eps 1e-8";
+  const bool phased = dynamic_cast<const baselines::PhasedTraining*>(run.model.get()) != nullptr;
+  block["optimizer"] = phased ? "AdamW per phase, as configured" : "Adam, betas 0.9 0.999, eps 1e-8";
   block["schedule"] = t.scheduler;
   block["updates"] = last.updates;
   if (run.stages.size() > 1) block["pretrain_updates"] = run.stages.front().updates;
