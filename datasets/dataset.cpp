@@ -1,12 +1,13 @@
 #include "datasets/dataset.h"
 
 #include <algorithm>
-#include <cstring>
 #include <set>
 
 #include "core/error.h"
 #include "core/log.h"
 #include "core/sha256.h"
+#include "datasets/normalizer.h"
+#include "datasets/stages.h"
 
 namespace windtunnel::datasets {
 
@@ -25,8 +26,8 @@ WindowDataset::WindowDataset(Scenario scenario, std::filesystem::path root, Wind
     throw usage_error("unknown protocol '" + options_.protocol + "'", "published or corrected");
   check_subset(options_.subset);
   check_noise(options_.noise);
-  shown_ = layout(false);
-  hidden_ = layout(true);
+  shown_ = channels(false);
+  hidden_ = channels(true);
   store_ = open_trajectories(scenario_, root_, options_.side, &format_);
   choose_windows();
 
@@ -96,20 +97,14 @@ void WindowDataset::choose_windows() {
   }
 }
 
-WindowDataset::Layout WindowDataset::layout(bool hidden) const {
-  Layout layout;
+std::vector<ChannelSource> WindowDataset::channels(bool hidden) const {
+  std::vector<ChannelSource> list;
   hidden = hidden && scenario_.has_side(Side::real);  // hiding stands for what a measurement lacks
   for (int64_t i = 0; i < scenario_.channels(); ++i) {
     const FieldInfo& field = scenario_.fields[static_cast<size_t>(i)];
-    if (!field.on(options_.side) || (hidden && !field.measured)) {
-      layout.zeros.push_back(i);
-    } else if (!layout.runs.empty() && layout.runs.back().back() == i - 1) {
-      layout.runs.back().push_back(i);
-    } else {
-      layout.runs.push_back({i});
-    }
+    list.push_back({field.on(options_.side) && (!hidden || field.measured) ? i : -1});
   }
-  return layout;
+  return list;
 }
 
 std::string WindowDataset::sample_id(int64_t index) const {
@@ -163,44 +158,53 @@ WindowDataset::Plan WindowDataset::plan(int64_t index) const {
   return plan;
 }
 
-void WindowDataset::read_fields(const Plan& plan, const Layout& layout, int64_t begin, int64_t end,
-                                float* out, int64_t step) const {
-  const int64_t points = (end - begin) * height_ * width_;
-  if (static_cast<int64_t>(layout.zeros.size()) * 2 > scenario_.channels())
-    std::memset(out, 0, static_cast<size_t>(points * step) * sizeof(float));
-  else
-    for (const int64_t channel : layout.zeros)
-      for (int64_t k = 0; k < points; ++k) out[k * step + channel] = 0;
-  for (const auto& run : layout.runs)
-    plan.trajectory->read(run, begin, end, scenario_.side_stride(options_.side), out + run.front(), step);
-}
-
-void WindowDataset::fill(const Plan& plan, Draws* draws, float* input, float* target) const {
+void WindowDataset::fill(const Plan& plan, Draws* draws, float* input, float* target,
+                         const Normalizer* normalizer) const {
   const bool simulated = options_.side == Side::numerical;
   const bool hidden = simulated && draws && draws->uniform() < mask_prob_;
   const bool noisy = simulated && draws && options_.noise.scale > 0;
-  const Layout& layout = hidden ? hidden_ : shown_;
-  const int64_t channels = scenario_.channels(), step = scenario_.input_channels();
-  const int64_t middle = plan.time + scenario_.in_frames, points = scenario_.in_frames * height_ * width_;
+  const int64_t fields = scenario_.channels(), step = scenario_.input_channels();
+  const int64_t stride = scenario_.side_stride(options_.side), middle = plan.time + scenario_.in_frames;
+  const int64_t points = scenario_.in_frames * height_ * width_,
+                later = plan.target_frames * height_ * width_;
+  std::vector<ChannelSource> in = hidden ? hidden_ : shown_, out = in;
+  for (int64_t i = 0; i < step - fields; ++i)
+    in.push_back({-1, static_cast<float>(plan.trajectory->parameters()[static_cast<size_t>(i)])});
 
-  if (noisy && step > channels) {  // noise is drawn for the fields alone, in their dense order
-    thread_local std::vector<float> dense;
-    dense.resize(static_cast<size_t>(points * channels));
-    read_fields(plan, layout, plan.time, middle, dense.data(), channels);
-    add_noise(options_.noise, *draws, dense.data(), scenario_.in_frames, height_, width_, channels);
-    for (int64_t k = 0; k < points; ++k) std::copy_n(dense.data() + k * channels, channels, input + k * step);
-  } else {
-    read_fields(plan, layout, plan.time, middle, input, step);
-    if (noisy) add_noise(options_.noise, *draws, input, scenario_.in_frames, height_, width_, channels);
-  }
-  if (step > channels) {
-    for (int64_t i = 0; i < step - channels; ++i) {
-      const auto value = static_cast<float>(plan.trajectory->parameters()[static_cast<size_t>(i)]);
-      for (int64_t k = 0; k < points; ++k) input[k * step + channels + i] = value;
+  if (!noisy) {
+    if (normalizer) {
+      const auto set = [&](std::vector<ChannelSource>& list, bool target_side) {
+        const auto n = static_cast<int64_t>(list.size());
+        const auto shift = normalizer->shift(target_side, n), scale = normalizer->scale(target_side, n);
+        for (size_t c = 0; c < list.size(); ++c) {
+          list[c].shift = shift[c];
+          list[c].scale = scale[c];
+        }
+      };
+      set(in, false);
+      set(out, true);
     }
+    plan.trajectory->deliver(in, plan.time, middle, stride, input, step);
+    plan.trajectory->deliver(out, middle, middle + plan.target_frames, stride, target, fields);
+    return;
   }
-  read_fields(plan, layout, middle, middle + plan.target_frames, target, channels);
-  if (noisy) add_noise(options_.noise, *draws, target, plan.target_frames, height_, width_, channels);
+  plan.trajectory->deliver(in, plan.time, middle, stride, input, step);
+  plan.trajectory->deliver(out, middle, middle + plan.target_frames, stride, target, fields);
+  const StageTimer timer(Stage::noise);
+  if (step > fields) {  // noise is drawn for the fields alone, in their dense order
+    thread_local std::vector<float> dense;
+    dense.resize(static_cast<size_t>(points * fields));
+    for (int64_t k = 0; k < points; ++k) std::copy_n(input + k * step, fields, dense.data() + k * fields);
+    add_noise(options_.noise, *draws, dense.data(), scenario_.in_frames, height_, width_, fields);
+    for (int64_t k = 0; k < points; ++k) std::copy_n(dense.data() + k * fields, fields, input + k * step);
+  } else {
+    add_noise(options_.noise, *draws, input, scenario_.in_frames, height_, width_, fields);
+  }
+  add_noise(options_.noise, *draws, target, plan.target_frames, height_, width_, fields);
+  if (normalizer) {
+    normalizer->apply_input(input, points, step);
+    normalizer->apply_target(target, later, fields);
+  }
 }
 
 Sample WindowDataset::make(int64_t index, Draws* draws) const {
@@ -209,7 +213,7 @@ Sample WindowDataset::make(int64_t index, Draws* draws) const {
   target[0] = p.target_frames;
   Sample sample{core::Array(input_shape()), core::Array(target),      p.trajectory->parameters(),
                 sample_id(index),           window(index).trajectory, p.time};
-  fill(p, draws, sample.input.data.data(), sample.target.data.data());
+  fill(p, draws, sample.input.data.data(), sample.target.data.data(), nullptr);
   return sample;
 }
 
@@ -223,16 +227,17 @@ Sample WindowDataset::sample(int64_t index, uint64_t draw) const {
 Sample WindowDataset::sample(int64_t index, Draws& draws) const { return make(index, &draws); }
 Sample WindowDataset::clean_sample(int64_t index) const { return make(index, nullptr); }
 
-void WindowDataset::read(int64_t index, uint64_t draw, float* input, float* target) const {
+void WindowDataset::read(int64_t index, uint64_t draw, float* input, float* target,
+                         const Normalizer* normalizer) const {
   const Plan p = plan(index);
   if (p.target_frames != scenario_.out_frames * options_.rounds)
     throw data_error(sample_id(index) + ": the target has " + std::to_string(p.target_frames) + " frames",
                      std::to_string(scenario_.out_frames * options_.rounds) + ", or batches cannot be formed",
                      "use rounds = 1 for training, or the corrected protocol, which drops such windows");
   if (options_.side == Side::real)
-    fill(p, nullptr, input, target);
+    fill(p, nullptr, input, target, normalizer);
   else
-    fill(p, own_draws(index, draw).get(), input, target);
+    fill(p, own_draws(index, draw).get(), input, target, normalizer);
 }
 
 const std::vector<double>& WindowDataset::parameters(int64_t index) const {

@@ -15,6 +15,8 @@
 
 namespace windtunnel::datasets {
 
+class Normalizer;
+
 /// Which windows, and how they are altered.
 struct WindowOptions {
   Side side = Side::real;
@@ -69,7 +71,9 @@ class WindowDataset {
   Sample sample(int64_t index, uint64_t draw = 0) const;
   /// The same into the caller's buffers of input_shape() and target_shape(). A truncated or differently
   /// shaped window is a data error here.
-  void read(int64_t index, uint64_t draw, float* input, float* target) const;
+  /// With a normalizer they are normalised in the same pass.
+  void read(int64_t index, uint64_t draw, float* input, float* target,
+            const Normalizer* normalizer = nullptr) const;
   /// With the caller's generators instead of the sample's own stream.
   Sample sample(int64_t index, Draws& draws) const;
   /// Without mask and noise.
@@ -80,24 +84,17 @@ class WindowDataset {
   int64_t sample_bytes() const;
 
  private:
-  /// Which channels come from the file, in runs of neighbours, and which are zero.
-  struct Layout {
-    std::vector<std::vector<int64_t>> runs;
-    std::vector<int64_t> zeros;
-  };
   struct Plan {
     std::shared_ptr<const Trajectory> trajectory;
     int64_t time = 0, target_frames = 0;
   };
-  Layout layout(bool hidden) const;
-  void read_fields(const Plan& plan, const Layout& layout, int64_t begin, int64_t end, float* out,
-                   int64_t step) const;
+  std::vector<ChannelSource> channels(bool hidden) const;
   void choose_windows();
   Sample make(int64_t index, Draws* draws) const;
   std::unique_ptr<Draws> own_draws(int64_t index, uint64_t draw) const;
   std::shared_ptr<const Trajectory> trajectory(const std::string& id) const;
   Plan plan(int64_t index) const;
-  void fill(const Plan& plan, Draws* draws, float* input, float* target) const;
+  void fill(const Plan& plan, Draws* draws, float* input, float* target, const Normalizer* normalizer) const;
 
   Scenario scenario_;
   std::filesystem::path root_;
@@ -108,8 +105,8 @@ class WindowDataset {
   Split split_;
   std::vector<WindowRef> windows_;
   std::unordered_map<std::string, std::vector<double>> parameters_;
-  Layout shown_, hidden_;           ///< without and with the mask
-  int64_t height_ = 0, width_ = 0;  ///< delivered
+  std::vector<ChannelSource> shown_, hidden_;  ///< the fields without and with the mask
+  int64_t height_ = 0, width_ = 0;             ///< delivered
   mutable std::mutex mutex_;
   mutable std::unordered_map<std::string, std::shared_ptr<const Trajectory>> open_;
 };

@@ -2,14 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <set>
 
-#include "core/error.h"
-#include "core/file.h"
 #include "core/log.h"
-#include "core/sha256.h"
 #include "datasets/dataset.h"
+#include "datasets/formats/writers.h"
 
 namespace windtunnel::datasets {
 
@@ -19,23 +15,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int64_t kSampledFrames = 16;  // per trajectory, for the ranges
-constexpr int64_t kChunk = 64;          // frames read at once
 constexpr Side kSides[] = {Side::real, Side::numerical};
-
-std::vector<int64_t> fields_on(const Scenario& scenario, Side side) {
-  std::vector<int64_t> fields;
-  for (int64_t i = 0; i < scenario.channels(); ++i)
-    if (scenario.fields[static_cast<size_t>(i)].on(side)) fields.push_back(i);
-  return fields;
-}
-
-bool is_there(const Scenario& scenario, const fs::path& root, Side side) {
-  std::error_code ignored;
-  return fs::exists(scenario.folder(root, to_string(side)), ignored) ||
-         std::any_of(scenario.formats.begin(), scenario.formats.end(), [&](const auto& name) {
-           return formats().contains(name) && formats().at(name).detect(scenario, root, side);
-         });
-}
 
 struct Extent {
   float low = std::numeric_limits<float>::infinity(), high = -std::numeric_limits<float>::infinity();
@@ -128,186 +108,15 @@ Json describe_side(const fs::path& root, const Scenario& scenario, Side side, bo
           {"split", split_json(scenario, root, side, *store, names)}};
 }
 
-/// Collects findings about one data set.
-class Verifier {
- public:
-  Verifier(const fs::path& root, const Scenario& scenario) : root_(root), scenario_(scenario) {}
-
-  std::vector<Finding> run() {
-    std::vector<Side> there;
-    for (const Side side : kSides)
-      if (scenario_.has_side(side) && is_there(scenario_, root_, side)) there.push_back(side);
-    for (const Side side : kSides) {
-      if (!scenario_.has_side(side)) continue;
-      // One side alone is enough for some tasks.
-      if (!there.empty() && !is_there(scenario_, root_, side))
-        warn(to_string(side), "no folder " + scenario_.folder(root_, to_string(side)).string());
-      else
-        guarded(to_string(side), [&] { check_side(side); });
-    }
-    check_pairs();
-    guarded("manifest.json", [&] { check_manifest(); });
-    return std::move(findings_);
-  }
-
- private:
-  void error(const std::string& place, const std::string& message) {
-    findings_.push_back({"error", place, message});
-  }
-  void warn(const std::string& place, const std::string& message) {
-    findings_.push_back({"warning", place, message});
-  }
-
-  template <class Check>
-  void guarded(const std::string& place, Check check) {
-    try {
-      check();
-    } catch (const core::Error& e) {
-      error(place, e.found() + (e.expected().empty() ? "" : "; expected: " + e.expected()));
-    }
-  }
-
-  void check_side(Side side) {
-    const auto store = open_trajectories(scenario_, root_, side);
-    const std::string label = to_string(side);
-    auto& ids = ids_[side];
-    for (const auto& id : store->ids()) {
-      if (scenario_.parse_name(id, side))
-        ids.push_back(id);
-      else if (scenario_.strict_names)
-        error(label + "/" + id, "the name does not match " + scenario_.file_pattern);
-    }
-    if (ids.empty()) error(label, "no file is named like a trajectory: " + scenario_.file_pattern);
-    std::map<std::string, int64_t> frames;
-    std::map<std::string, std::string> contents;
-    core::Shape grid;
-    core::Progress progress("checking " + label, static_cast<int64_t>(ids.size()));
-    int64_t done = 0;
-    for (const auto& id : ids) {
-      guarded(label + "/" + id, [&] {
-        const auto t = store->open(id);
-        frames[id] = t->frames();
-        check_trajectory(*t, side, label + "/" + id, grid, contents);
-      });
-      progress.update(++done);
-    }
-    guarded(label + " split", [&] { check_split(side, *store, frames); });
-  }
-
-  void check_trajectory(const Trajectory& t, Side side, const std::string& place, core::Shape& grid,
-                        std::map<std::string, std::string>& contents) {
-    if (grid.empty()) grid = {t.height(), t.width()};
-    if (grid != core::Shape{t.height(), t.width()})
-      error(place, "grid " + core::to_string({t.height(), t.width()}) + "; the first trajectory has " +
-                       core::to_string(grid));
-    if (t.frames() < scenario_.in_frames + scenario_.out_frames)
-      error(place, std::to_string(t.frames()) + " frames hold no window");
-    else if (t.frames() < scenario_.frames)
-      warn(place, std::to_string(t.frames()) + " frames; the scenario counts on " +
-                      std::to_string(scenario_.frames));
-    const std::vector<int64_t> present = fields_on(scenario_, side);
-    std::vector<Extent> extents(present.size());
-    core::Sha256 hash;
-    for (int64_t begin = 0; begin < t.frames(); begin += kChunk) {
-      const auto frames = t.read(present, begin, std::min(begin + kChunk, t.frames()));
-      add_frames(frames, extents);
-      hash.update(frames.data.data(), frames.data.size() * sizeof(float));
-    }
-    for (size_t i = 0; i < present.size(); ++i)
-      if (extents[i].low == extents[i].high)
-        warn(place, "field '" + scenario_.fields[static_cast<size_t>(present[i])].name + "' is constant");
-    const auto [first, fresh] = contents.emplace(hash.hex(), place);
-    if (!fresh) error(place, "the same values as " + first->second);
-  }
-
-  void check_split(Side side, const TrajectoryStore& store, const std::map<std::string, int64_t>& frames) {
-    const std::string label = to_string(side);
-    const auto stored = has_split(scenario_, root_, side) ? std::optional(load_split(scenario_, root_, side))
-                                                          : store.own_split("corrected");
-    if (!stored) {
-      warn(label, "no index files; the corrected protocol makes a split in memory");
-      return;
-    }
-    const Split& split = *stored;
-    if (!split.missing_group.empty()) warn(label, split.missing_group + " does not exist: no subsets");
-    const int64_t length = scenario_.in_frames + scenario_.out_frames;
-    for (const char* mode : {"train", "val", "test"}) {
-      std::set<std::pair<std::string, int64_t>> seen;
-      int64_t repeated = 0, outside = 0;
-      std::set<std::string> absent;
-      for (const auto& w : split.windows(mode)) {
-        repeated += !seen.insert({w.trajectory, w.time}).second;
-        const auto it = frames.find(w.trajectory);
-        if (it == frames.end())
-          absent.insert(w.trajectory);
-        else
-          outside += w.time < 0 || w.time + length > it->second;
-      }
-      const std::string place = label + " " + mode;
-      for (const auto& id : absent)
-        error(place, "names trajectory '" + id + "', which is missing or unreadable");
-      if (outside) error(place, std::to_string(outside) + " windows pass the end of their trajectory");
-      if (repeated) warn(place, std::to_string(repeated) + " windows appear more than once");
-    }
-    check_sharing(label, "train", split.train, "test", split.test, length);
-    check_sharing(label, "train", split.train, "val", split.val, length);
-    check_sharing(label, "val", split.val, "test", split.test, length);
-  }
-
-  void check_sharing(const std::string& label, const std::string& a_name, const std::vector<WindowRef>& a,
-                     const std::string& b_name, const std::vector<WindowRef>& b, int64_t length) {
-    if (const int64_t shared = shared_frames(a, b, length))
-      warn(label + " " + a_name, std::to_string(shared) + " of " + std::to_string(a.size()) +
-                                     " windows share frames with " + b_name +
-                                     " windows; the corrected protocol separates them");
-  }
-
-  void check_pairs() {
-    if (!scenario_.paired || ids_.size() < 2) return;
-    const auto missing = [&](Side from, Side in) {
-      const bool by_name = scenario_.pairing == "name";
-      const auto same = [&](const std::string& a, const std::string& b) {
-        return by_name ? a == b : scenario_.parse_name(a, from) == scenario_.parse_name(b, in);
-      };
-      for (const auto& id : ids_[from])
-        if (std::none_of(ids_[in].begin(), ids_[in].end(),
-                         [&](const auto& other) { return same(id, other); }))
-          warn(std::string(to_string(from)) + "/" + id,
-               std::string("no partner on the ") + to_string(in) + " side");
-    };
-    missing(Side::real, Side::numerical);
-    missing(Side::numerical, Side::real);
-  }
-
-  void check_manifest() {
-    const fs::path home = scenario_.home(root_), path = home / "manifest.json";
-    std::error_code ignored;
-    if (!fs::exists(path, ignored)) return;
-    const Json manifest = core::read_json(path.string());
-    const auto files = manifest.find("files");
-    if (files == manifest.end() || !files->is_object())
-      throw data_error(path.string() + " has no 'files'", "file name -> {bytes, sha256}");
-    for (const auto& [name, entry] : files->items()) {
-      const fs::path file = home / name;
-      if (!fs::exists(file, ignored)) {
-        error(name, "named by manifest.json, but missing");
-        continue;
-      }
-      const auto size = static_cast<int64_t>(fs::file_size(file));
-      if (entry.contains("bytes") && entry["bytes"] != size)
-        error(name, std::to_string(size) + " bytes; manifest.json says " + entry["bytes"].dump());
-      else if (entry.contains("sha256") && entry["sha256"] != core::sha256_file(file))
-        error(name, "the content differs from the SHA-256 in manifest.json");
-    }
-  }
-
-  const fs::path& root_;
-  const Scenario& scenario_;
-  std::map<Side, std::vector<std::string>> ids_;
-  std::vector<Finding> findings_;
-};
-
 }  // namespace
+
+bool is_there(const Scenario& scenario, const fs::path& root, Side side) {
+  std::error_code ignored;
+  return fs::exists(scenario.folder(root, to_string(side)), ignored) ||
+         std::any_of(scenario.formats.begin(), scenario.formats.end(), [&](const auto& name) {
+           return formats().contains(name) && formats().at(name).detect(scenario, root, side);
+         });
+}
 
 Json describe(const fs::path& root, const Scenario& scenario, bool ranges) {
   Json out = {
@@ -333,10 +142,6 @@ Json describe(const fs::path& root, const Scenario& scenario, bool ranges) {
   }
   out["fields"] = fields;
   return out;
-}
-
-std::vector<Finding> verify(const fs::path& root, const Scenario& scenario) {
-  return Verifier(root, scenario).run();
 }
 
 }  // namespace windtunnel::datasets

@@ -16,6 +16,17 @@ namespace windtunnel::datasets {
 
 core::Json LoaderState::json() const { return {{"seed", seed}, {"epoch", epoch}, {"batch", batch}}; }
 
+core::Json LoaderCounters::json() const {
+  const auto per = [](double value, double count) { return count > 0 ? value / count : 0.0; };
+  return {{"batches", batches},
+          {"samples", samples},
+          {"bytes", bytes},
+          {"bytes_per_second", per(static_cast<double>(bytes), seconds)},
+          {"stall_seconds", stall_seconds},
+          {"stall_seconds_per_batch", per(stall_seconds, static_cast<double>(batches))},
+          {"mean_queue", per(static_cast<double>(ready_sum), static_cast<double>(batches))}};
+}
+
 LoaderState LoaderState::from_json(const core::Json& value) {
   const auto number = [&](const char* key) {
     const auto it = value.find(key);
@@ -99,6 +110,13 @@ struct Loader::Engine {
     threads.clear();  // joins
   }
 
+  /// Batches that are ready. Called with the lock held.
+  int64_t waiting() const {
+    int64_t n = 0;
+    for (int64_t i = read; i < written; ++i) n += slots[static_cast<size_t>(i % options.queue)].missing == 0;
+    return n;
+  }
+
   /// Nothing left to read. Called with the lock held.
   bool exhausted() const { return (!options.repeat && write_epoch > 0) || share() <= 0; }
 
@@ -170,11 +188,7 @@ struct Loader::Engine {
   void fill(Batch& batch, int64_t j, int64_t index, uint64_t draw) const {
     float* input = batch.input.data.data() + j * input_points * input_shape.back();
     float* target = batch.target.data.data() + j * target_points * target_shape.back();
-    dataset.read(index, draw, input, target);
-    if (options.normalizer) {
-      options.normalizer->apply_input(input, input_points, input_shape.back());
-      options.normalizer->apply_target(target, target_points, target_shape.back());
-    }
+    dataset.read(index, draw, input, target, options.normalizer);
     batch.sample_ids[static_cast<size_t>(j)] = dataset.sample_id(index);
     batch.parameters[static_cast<size_t>(j)] = dataset.parameters(index);
   }
@@ -195,6 +209,7 @@ struct Loader::Engine {
   int64_t written = 0, read = 0;  ///< batches started and handed out since place()
   bool stopping = false;
   LoaderCounters counters;
+  std::chrono::steady_clock::time_point first_next;
   std::vector<std::jthread> threads;
 };
 
@@ -226,6 +241,8 @@ bool Loader::next(Batch& batch) {
   if (!e.options.repeat && (e.position.epoch > 0 || e.position.batch >= e.batches())) return false;
   e.start();
   std::unique_lock lock(e.mutex);
+  if (e.counters.batches == 0) e.first_next = std::chrono::steady_clock::now();
+  e.counters.ready_sum += e.waiting();
   Engine::Slot& slot = e.slots[static_cast<size_t>(e.read % e.options.queue)];
   const auto done = [&] { return e.written > e.read && slot.missing == 0; };
   if (!done()) {
@@ -268,8 +285,9 @@ void Loader::set_state(const LoaderState& state) {
 LoaderCounters Loader::counters() const {
   const std::lock_guard lock(engine_->mutex);
   LoaderCounters c = engine_->counters;
-  for (int64_t i = engine_->read; i < engine_->written; ++i)
-    c.ready += engine_->slots[static_cast<size_t>(i % engine_->options.queue)].missing == 0;
+  c.ready = engine_->waiting();
+  if (c.batches)
+    c.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - engine_->first_next).count();
   return c;
 }
 

@@ -50,6 +50,12 @@ struct LoaderCounters {
   int64_t batches = 0, samples = 0, bytes = 0;  ///< delivered
   double stall_seconds = 0;                     ///< time that next() waited for data
   int64_t ready = 0;                            ///< batches waiting now
+  int64_t ready_sum = 0;                        ///< batches that were waiting at each next(), added up
+  double seconds = 0;                           ///< since the first next()
+
+  /// For the journal and for reports: {batches, samples, bytes, bytes_per_second, stall_seconds,
+  /// stall_seconds_per_batch, mean_queue}.
+  core::Json json() const;
 };
 
 /// Reads batches ahead in threads. Order, masks and noise depend on the options and the position only, so a

@@ -1,5 +1,7 @@
 #include "datasets/trajectory.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/text.h"
 
@@ -12,6 +14,31 @@ core::Array Trajectory::read(const std::vector<int64_t>& fields, int64_t begin, 
   core::Array out({end - begin, (height_ + stride - 1) / stride, (width_ + stride - 1) / stride, count});
   read(fields, begin, end, stride, out.data.data(), count);
   return out;
+}
+
+void Trajectory::deliver(const std::vector<ChannelSource>& channels, int64_t begin, int64_t end,
+                         int64_t stride, float* out, int64_t step) const {
+  deliver_reference(channels, begin, end, stride, out, step);
+}
+
+void Trajectory::deliver_reference(const std::vector<ChannelSource>& channels, int64_t begin, int64_t end,
+                                   int64_t stride, float* out, int64_t step) const {
+  const int64_t points = (end - begin) * ((height_ + stride - 1) / stride) * ((width_ + stride - 1) / stride);
+  for (size_t c = 0; c < channels.size();) {
+    std::vector<int64_t> fields;  // neighbours are read together
+    while (c + fields.size() < channels.size() && channels[c + fields.size()].field >= 0)
+      fields.push_back(channels[c + fields.size()].field);
+    if (!fields.empty()) read(fields, begin, end, stride, out + c, step);
+    const size_t count = std::max<size_t>(1, fields.size());
+    for (size_t i = c; i < c + count; ++i) {
+      const ChannelSource& s = channels[i];
+      for (int64_t k = 0; k < points; ++k) {
+        float& value = out[k * step + static_cast<int64_t>(i)];
+        value = ((s.field < 0 ? s.value : value) - s.shift) / s.scale;
+      }
+    }
+    c += count;
+  }
 }
 
 void Trajectory::check_frames(int64_t begin, int64_t end) const {

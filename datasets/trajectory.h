@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,6 +19,13 @@ struct Axis {
   std::string name;
   core::Shape shape;
   std::vector<double> values;
+};
+
+/// Where a channel of a sample comes from: a field of the scenario, or (field < 0) the same `value`
+/// everywhere; delivered as (value - shift) / scale.
+struct ChannelSource {
+  int64_t field = -1;
+  float value = 0, shift = 0, scale = 1;
 };
 
 /// One run of one side: named fields over (T,H,W), read lazily. Reading is safe from several threads at once.
@@ -40,6 +48,14 @@ class Trajectory {
   /// the end, missing values.
   virtual void read(const std::vector<int64_t>& fields, int64_t begin, int64_t end, int64_t stride,
                     float* out, int64_t step) const = 0;
+
+  /// Frames [begin, end) as a whole sample, in one pass where the format can: channel c of point k goes to
+  /// out[k * step + c], normalised. Same errors as read().
+  virtual void deliver(const std::vector<ChannelSource>& channels, int64_t begin, int64_t end, int64_t stride,
+                       float* out, int64_t step) const;
+  /// deliver() by way of read(), for every format.
+  void deliver_reference(const std::vector<ChannelSource>& channels, int64_t begin, int64_t end,
+                         int64_t stride, float* out, int64_t step) const;
 
   /// Convenience: the fields as (T, ceil(H/stride), ceil(W/stride), fields).
   core::Array read(const std::vector<int64_t>& fields, int64_t begin, int64_t end, int64_t stride = 1) const;

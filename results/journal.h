@@ -16,6 +16,9 @@ namespace windtunnel::results {
 ///   {"event":"update", "stage":S, "update":N, "loss":x, "learning_rate":x, "time":UTC}
 ///   {"event":"validation", "stage":S, "update":N, "metrics":{id: number}, "best":bool, "time":UTC}
 ///   {"event":"checkpoint", "stage":S, "update":N, "time":UTC}
+///   {"event":"loader", "stage":S, "update":N, "bytes_per_second":x, "stall_seconds_per_batch":x,
+///    "mean_queue":x, ...}                                 data loading since the process began, at
+///    checkpoints
 ///   {"event":"test"|"finish", ..., "time":UTC}
 /// S names a training stage ("pretrain", "train"); N counts updates of the stage from 1. A number that is not
 /// finite is written as null. A kill can leave one torn last line: opening the journal drops it.

@@ -120,6 +120,10 @@ StageResult StageTrainer::run(const std::shared_ptr<baselines::Baseline>& model)
     save_training_state(state_path,
                         {model->state(), best, adam.state(), random_state(), progress.json(stage.name)});
     journal.checkpoint(stage.name, progress.update);
+    core::Json counters = loader.counters().json();
+    counters["stage"] = stage.name;
+    counters["update"] = progress.update;
+    journal.append("loader", std::move(counters));
   };
 
   core::Progress bar(stage.name, t.updates);

@@ -6,9 +6,12 @@
 
 #include "core/error.h"
 #include "datasets/formats/lzf.h"
+#include "datasets/stages.h"
 
 namespace windtunnel::datasets {
 namespace {
+
+constexpr int64_t kMostValues = int64_t{1} << 46;
 
 std::recursive_mutex& library_mutex() {
   static std::recursive_mutex mutex;
@@ -111,6 +114,11 @@ Hdf5Array::Hdf5Array(std::shared_ptr<const Hdf5File> file, const std::string& da
   if (rank && shape_.size() != rank)
     throw data_error(path_ + ": dataset '" + dataset + "' has shape " + core::to_string(shape_),
                      std::to_string(rank) + " axes");
+  int64_t values = 1;
+  for (const int64_t n : shape_)
+    if (n < 0 || __builtin_mul_overflow(values, std::max<int64_t>(n, 1), &values) || values > kMostValues)
+      throw data_error(path_ + ": dataset '" + dataset + "' has shape " + core::to_string(shape_),
+                       "a shape that fits a file", "the file is damaged: copy or create it again");
   map();
 }
 
@@ -154,22 +162,43 @@ const float* Hdf5Array::read(const std::vector<int64_t>& prefix, int64_t begin, 
   if (values_) return values_ + first * entry;
   buffer.resize(static_cast<size_t>((end - begin) * entry));
   if (buffer.empty()) return buffer.data();
-  const Hdf5Lock lock;
-  const Hdf5Id space(H5Dget_space(dataset_.get()), close_with<H5Sclose>);
-  std::vector<hsize_t> start(shape_.size(), 0), count(shape_.begin(), shape_.end());
+  std::vector<int64_t> start(shape_.size(), 0), count(shape_);
   for (size_t d = 0; d < axis; ++d) {
-    start[d] = static_cast<hsize_t>(prefix[d]);
+    start[d] = prefix[d];
     count[d] = 1;
   }
-  start[axis] = static_cast<hsize_t>(begin);
-  count[axis] = static_cast<hsize_t>(end - begin);
+  start[axis] = begin;
+  count[axis] = end - begin;
+  if (const Hdf5Chunks* direct = chunks())
+    direct->read(start, count, buffer.data());
+  else
+    read_by_library(start, count, buffer.data());
+  return buffer.data();
+}
+
+const Hdf5Chunks* Hdf5Array::chunks() const {
+  if (!dataset_.valid()) return nullptr;
+  std::call_once(lazy_->once, [&] {
+    const Hdf5Lock lock;
+    lazy_->chunks = Hdf5Chunks::open(dataset_.get(), path_, name_, shape_);
+  });
+  return lazy_->chunks.get();
+}
+
+bool Hdf5Array::lock_free() const { return values_ || chunks(); }
+
+void Hdf5Array::read_by_library(const std::vector<int64_t>& from, const std::vector<int64_t>& counts,
+                                float* out) const {
+  const StageTimer timer(Stage::library);
+  const Hdf5Lock lock;
+  const Hdf5Id space(H5Dget_space(dataset_.get()), close_with<H5Sclose>);
+  const std::vector<hsize_t> start(from.begin(), from.end()), count(counts.begin(), counts.end());
   H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
   const Hdf5Id memory(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr),
                       close_with<H5Sclose>);
-  if (H5Dread(dataset_.get(), H5T_NATIVE_FLOAT, memory.get(), space.get(), H5P_DEFAULT, buffer.data()) < 0)
+  if (H5Dread(dataset_.get(), H5T_NATIVE_FLOAT, memory.get(), space.get(), H5P_DEFAULT, out) < 0)
     throw data_error(path_ + ": dataset '" + name_ + "' cannot be read: " + library_message(),
                      "readable data", "the file is damaged: copy or create it again");
-  return buffer.data();
 }
 
 std::vector<double> Hdf5Array::doubles() const {

@@ -10,6 +10,7 @@
 
 #include "core/array.h"
 #include "core/file.h"
+#include "datasets/formats/hdf5_chunks.h"
 
 namespace windtunnel::datasets {
 
@@ -62,8 +63,8 @@ class Hdf5File {
 };
 
 /// A numeric dataset read as float32, by ranges of its first axis. Contiguous little-endian float32 data are
-/// mapped and read without the library and its lock; everything else goes through H5Dread, which converts
-/// float64 with one rounding and undoes filters.
+/// mapped, and chunked data of the usual kinds decoded (see Hdf5Chunks), without the library and its lock;
+/// everything else goes through H5Dread, which converts with one rounding and undoes filters.
 class Hdf5Array {
  public:
   /// A data error naming file and dataset if it is absent or not numeric. `rank` 0 accepts any rank.
@@ -73,6 +74,11 @@ class Hdf5Array {
   const std::string& name() const { return name_; }
   const std::string& path() const { return path_; }
   bool mapped() const { return mapping_ != nullptr; }
+  /// Read without the library's lock.
+  bool lock_free() const;
+  /// read() always by the library (the reference form); not for mapped data.
+  void read_by_library(const std::vector<int64_t>& start, const std::vector<int64_t>& count,
+                       float* out) const;
 
   /// Entries [begin, end) of the first axis: a view into the file, or into `buffer`, which is filled. Thread
   /// safe with a buffer of one's own.
@@ -86,12 +92,19 @@ class Hdf5Array {
 
  private:
   void map();
+  const Hdf5Chunks* chunks() const;
   std::string path_, name_;
   core::Shape shape_;
   std::shared_ptr<const Hdf5File> file_;
   Hdf5Id dataset_;
   std::unique_ptr<core::MappedFile> mapping_;
   const float* values_ = nullptr;
+  /// Addresses of the chunks, asked for at the first read.
+  struct Lazy {
+    std::once_flag once;
+    std::unique_ptr<Hdf5Chunks> chunks;
+  };
+  std::unique_ptr<Lazy> lazy_ = std::make_unique<Lazy>();
 };
 
 }  // namespace windtunnel::datasets

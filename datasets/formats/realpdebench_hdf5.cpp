@@ -8,8 +8,9 @@
 #include "datasets/formats/hdf5_file.h"
 #include "datasets/formats/hdf5_values.h"
 #include "datasets/formats/place.h"
-#include "datasets/formats/scatter.h"
 #include "datasets/formats/writers.h"
+#include "datasets/interleave.h"
+#include "datasets/stages.h"
 
 namespace windtunnel::datasets {
 
@@ -74,26 +75,44 @@ class Hdf5Trajectory : public Trajectory {
 
   void read(const std::vector<int64_t>& fields, int64_t begin, int64_t end, int64_t stride, float* out,
             int64_t step) const override {
+    std::vector<ChannelSource> channels;
+    for (const int64_t field : fields) channels.push_back({field});
+    deliver(channels, begin, end, stride, out, step);
+  }
+
+  void deliver(const std::vector<ChannelSource>& channels, int64_t begin, int64_t end, int64_t stride,
+               float* out, int64_t step) const override {
     check_frames(begin, end);
     thread_local std::vector<std::vector<float>> buffers;
     if (buffers.size() < arrays_.size()) buffers.resize(arrays_.size());
     std::vector<const float*> data(arrays_.size(), nullptr);
-    for (const int64_t field : fields) {
-      const auto a = static_cast<size_t>(source(field).array);
+    for (const auto& c : channels) {
+      if (c.field < 0) continue;
+      const auto a = static_cast<size_t>(source(c.field).array);
       if (!data[a]) data[a] = arrays_[a].read(begin, end, buffers[a]);
     }
+    const StageTimer timer(Stage::layout);
+    std::vector<ChannelStream> streams;
+    bool dense = stride == 1;  // rows and frames follow each other without gaps
+    for (const auto& c : channels) {
+      streams.push_back({nullptr, 1, c.value, c.shift, c.scale});
+      if (c.field < 0) continue;
+      const Source& from = sources_[static_cast<size_t>(c.field)];
+      streams.back().data = data[static_cast<size_t>(from.array)] + from.channel;
+      streams.back().step = stride * depth(from);
+    }
     const int64_t rows = (height_ + stride - 1) / stride, columns = (width_ + stride - 1) / stride;
-    for (int64_t t = 0; t < end - begin; ++t)
-      for (int64_t row = 0; row < rows; ++row)
-        for (size_t i = 0; i < fields.size(); ++i) {
-          const Source& from = sources_[static_cast<size_t>(fields[i])];
-          const auto a = static_cast<size_t>(from.array);
-          const int64_t channels = arrays_[a].shape().size() == 4 ? arrays_[a].shape()[3] : 1;
-          const float* line = data[a] + (t * height_ + row * stride) * width_ * channels + from.channel;
-          if (!scatter(line, columns, stride * channels,
-                       out + (t * rows + row) * columns * step + static_cast<int64_t>(i), step))
-            not_finite(fields[i], begin + t, row * stride, line, stride, channels);
-        }
+    const int64_t lines = dense ? 1 : (end - begin) * rows;
+    const int64_t points = dense ? (end - begin) * height_ * width_ : columns;
+    std::vector<ChannelStream> line = streams;
+    for (int64_t k = 0; k < lines; ++k) {
+      for (size_t c = 0; c < channels.size(); ++c)
+        if (streams[c].data)
+          line[c].data = streams[c].data +
+                         (k / rows * height_ + k % rows * stride) * width_ * (streams[c].step / stride);
+      if (!interleave(line, points, out + k * points * step, step))
+        not_finite(channels, begin, end, stride, data);
+    }
   }
 
  private:
@@ -136,16 +155,31 @@ class Hdf5Trajectory : public Trajectory {
                          arrays_.front().path());
   }
 
-  [[noreturn]] void not_finite(int64_t field, int64_t frame, int64_t row, const float* line, int64_t stride,
-                               int64_t channels) const {
-    const auto& array = arrays_[static_cast<size_t>(sources_[static_cast<size_t>(field)].array)];
-    int64_t column = 0;
-    while (std::isfinite(line[column * channels])) column += stride;
-    throw data_error(
-        array.path() + ": field '" + names_[static_cast<size_t>(field)] + "' is " +
-            (std::isnan(line[column * channels]) ? "not a number" : "infinite") + " at frame " +
-            std::to_string(frame) + ", row " + std::to_string(row) + ", column " + std::to_string(column),
-        "finite values", "repair or remove the trajectory; `windtunnel data verify` lists all such files");
+  int64_t depth(const Source& from) const {
+    const auto& shape = arrays_[static_cast<size_t>(from.array)].shape();
+    return shape.size() == 4 ? shape[3] : 1;
+  }
+
+  /// Names the first such value in the order of the file.
+  [[noreturn]] void not_finite(const std::vector<ChannelSource>& channels, int64_t begin, int64_t end,
+                               int64_t stride, const std::vector<const float*>& data) const {
+    for (int64_t t = begin; t < end; ++t)
+      for (int64_t row = 0; row < height_; row += stride)
+        for (const auto& c : channels)
+          for (int64_t column = 0; c.field >= 0 && column < width_; column += stride) {
+            const Source& from = sources_[static_cast<size_t>(c.field)];
+            const auto a = static_cast<size_t>(from.array);
+            const float value =
+                data[a][(((t - begin) * height_ + row) * width_ + column) * depth(from) + from.channel];
+            if (std::isfinite(value)) continue;
+            throw data_error(
+                arrays_[a].path() + ": field '" + names_[static_cast<size_t>(c.field)] + "' is " +
+                    (std::isnan(value) ? "not a number" : "infinite") + " at frame " + std::to_string(t) +
+                    ", row " + std::to_string(row) + ", column " + std::to_string(column),
+                "finite values",
+                "repair or remove the trajectory; `windtunnel data verify` lists all such files");
+          }
+    throw data_error(path_ + " changed while it was read", "a file that stays as it is");
   }
 
   std::string path_;

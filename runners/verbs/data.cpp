@@ -4,9 +4,12 @@
 #include <map>
 #include <memory>
 
+#include "core/file.h"
+#include "core/image.h"
 #include "core/log.h"
 #include "datasets/inspect.h"
 #include "datasets/lab/lab.h"
+#include "datasets/plot.h"
 #include "runners/interrupt.h"
 #include "runners/program.h"
 
@@ -57,6 +60,22 @@ void add_make(CLI::App& data) {
   });
 }
 
+/// first_<side>.png for every side that is there.
+void plot_first_frames(const datasets::Scenario& scenario, const std::string& data,
+                       const std::string& folder) {
+  core::make_folder(folder);
+  for (const auto side : {datasets::Side::real, datasets::Side::numerical}) {
+    if (!scenario.has_side(side) || !datasets::is_there(scenario, data, side)) continue;
+    datasets::PlotOptions options;
+    options.sides = {side};
+    options.frames = 1;
+    const std::filesystem::path path =
+        std::filesystem::path(folder) / (std::string("first_") + datasets::to_string(side) + ".png");
+    core::write_png(path, datasets::plot_frames(scenario, data, options).at(0));
+    core::log_info("wrote " + path.string());
+  }
+}
+
 const VerbRegistration registration(20, [](CLI::App& app, int& exit_code) {
   auto* verb = app.add_subcommand("data", "make, describe and check data");
   verb->require_subcommand(1);
@@ -64,9 +83,12 @@ const VerbRegistration registration(20, [](CLI::App& app, int& exit_code) {
 
   auto* info = verb->add_subcommand("info", "fields, units, ranges, parameters and splits, as JSON");
   auto described = add_place(info);
+  auto pictures = std::make_shared<std::string>();
+  info->add_option("--plot", *pictures, "folder for a picture of the first frame of each side");
   info->callback([=] {
     const auto scenario = datasets::load_scenario(described->scenario, described->data);
     std::cout << datasets::describe(described->data, scenario).dump(2) << "\n";
+    if (!pictures->empty()) plot_first_frames(scenario, described->data, *pictures);
   });
 
   auto* verify = verb->add_subcommand("verify", "check structure, values, pairing, splits and hashes");

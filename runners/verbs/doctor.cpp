@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "datasets/inspect.h"
+#include "datasets/loader_probe.h"
 #include "results/environment.h"
 #include "runners/program.h"
 #include "runners/version.h"
@@ -80,7 +81,18 @@ int doctor(const std::string& scenario_name, const std::string& data) {
       line(finding.severity.c_str(), finding.place + ": " + finding.message);
       errors += finding.severity == "error";
     }
-    if (errors == 0) line("ok", "data of " + scenario.name);
+    if (errors == 0) {
+      line("ok", "data of " + scenario.name);
+      for (const auto side : {datasets::Side::real, datasets::Side::numerical}) {
+        if (!scenario.has_side(side) || !datasets::is_there(scenario, data, side)) continue;
+        datasets::WindowOptions options;
+        options.side = side;
+        const datasets::WindowDataset windows(scenario, data, options);
+        if (windows.size() > 0)
+          line("ok", std::string("loading ") + datasets::to_string(side) + ": " +
+                         datasets::probe_loader(windows).text());
+      }
+    }
   }
   return errors;
 }

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/sha256.h"
 #include "datasets/dataset.h"
+#include "datasets/plausible.h"
 #include "tests/datasets/small_data.h"
 
 namespace windtunnel::datasets {
@@ -108,6 +109,94 @@ TEST_F(Inspect, ManifestHashes) {
   EXPECT_TRUE(finds("error", "real/1000.h5", "bytes"));
   write(core::sha256_file(file), 1, "real/1001.h5");
   EXPECT_TRUE(finds("error", "real/1001.h5", "missing"));
+}
+
+/// Cylinder files with fluctuations of `size` about a mean.
+void write_cylinder(const std::filesystem::path& root, const std::string& id, double size) {
+  for (const char* name : {"measured_data/u", "measured_data/v"}) {
+    std::vector<double> values;
+    for (int i = 0; i < 45 * 4 * 6; ++i)
+      values.push_back(0.3 + size * std::sin(i * 0.7 + id.size() + std::stod(id)));
+    testing::write_hdf5(root / "cylinder/real" / id, name, {45, 4, 6}, values);
+  }
+}
+
+std::vector<Finding> cylinder_findings(const std::filesystem::path& root) {
+  auto list = verify(root, load_scenario("cylinder"));
+  std::erase_if(list, [](const Finding& f) { return f.place.find("3656") == std::string::npos; });
+  std::erase_if(
+      list, [](const Finding& f) { return f.message.find("the scenario counts on") != std::string::npos; });
+  return list;
+}
+
+TEST(Plausible, TheWronglyScaledTrajectoryIsNamed) {
+  core::set_log_quiet(true);
+  const testing::TemporaryFolder root;
+  for (const char* id : {"1800.h5", "3000.h5", "4000.h5", "5000.h5", "6000.h5", "7000.h5"})
+    write_cylinder(root.path(), id, 0.1);
+  write_cylinder(root.path(), "3656.h5", 0.1 / 0.06838);
+  auto list = cylinder_findings(root.path());
+  ASSERT_EQ(list.size(), 1u);
+  EXPECT_EQ(list[0].severity, "error");
+  EXPECT_NE(list[0].message.find("data version 2.0.0"), std::string::npos);
+  EXPECT_NE(list[0].message.find("14.6 times"), std::string::npos) << list[0].message;
+
+  core::write_file_atomic(root / "version.json", R"({"data_version": "2.0.1"})");
+  list = cylinder_findings(root.path());  // the known fault is mended there: something else
+  ASSERT_EQ(list.size(), 1u);
+  EXPECT_EQ(list[0].severity, "warning");
+  EXPECT_NE(list[0].message.find("wrong scale"), std::string::npos);
+
+  std::filesystem::remove(root / "cylinder/real/3656.h5");
+  write_cylinder(root.path(), "3656.h5", 0.12);
+  EXPECT_TRUE(cylinder_findings(root.path()).empty());
+  core::set_log_quiet(false);
+}
+
+TEST(Plausible, ScalesNeedNeighbours) {
+  std::vector<Fluctuation> list = {{"a", {1}, 1}, {"b", {2}, 1}, {"c", {3}, 100}};
+  EXPECT_TRUE(scale_outliers(list).empty());
+  list.push_back({"d", {4}, 1.5});
+  ASSERT_EQ(scale_outliers(list).size(), 1u);
+  EXPECT_EQ(scale_outliers(list)[0].id, "c");
+  EXPECT_DOUBLE_EQ(scale_outliers(list)[0].factor, 100);
+  list[2].size = 0.01;
+  EXPECT_EQ(scale_outliers(list).size(), 1u);
+}
+
+TEST(Plausible, RangesByUnitAndName) {
+  const auto combustion = load_scenario("combustion");
+  const auto range = [&](const std::string& name, Side side) {
+    return plausible_range(combustion.fields[static_cast<size_t>(combustion.field_index(name))], side);
+  };
+  EXPECT_EQ(range("Temperature", Side::numerical).min, 0);
+  EXPECT_EQ(range("Mole_Fraction_of_NH3", Side::numerical).max, 1.001);
+  EXPECT_EQ(range("intensity", Side::real).min, 0);
+  EXPECT_TRUE(std::isinf(range("intensity", Side::numerical).min));
+  EXPECT_EQ(range("Velocity[i]", Side::numerical).max, 400);
+  EXPECT_EQ(range("Velocity_Magnitude", Side::numerical).min, 0);
+}
+
+TEST_F(Inspect, ImpossibleValuesAndUnequalGrids) {
+  scenario_.fields[0].unit = "K";
+  std::filesystem::remove(root_ / "toy/numerical/1300.h5");
+  for (const char* name : {"measured_data/u", "measured_data/v", "measured_data/p"})
+    testing::write_hdf5(root_ / "toy/numerical/1300.h5", name, {30, 4, 6}, [] {
+      std::vector<double> values(30 * 4 * 6);
+      for (size_t i = 0; i < values.size(); ++i) values[i] = std::sin(static_cast<double>(i)) * 500;
+      return values;
+    }());
+  EXPECT_TRUE(finds("warning", "numerical/1300.h5", "physically possible: 0 to inf"));
+  scenario_.stride[Side::real] = 2;
+  EXPECT_TRUE(finds("error", "pairs", "delivers a grid of (2, 3)"));
+}
+
+TEST_F(Inspect, FindingsDoNotDependOnThreads) {
+  std::filesystem::copy_file(root_ / "toy/real/1200.h5", root_ / "toy/real/1900.h5");
+  const auto one = verify(root_.path(), scenario_, 1), four = verify(root_.path(), scenario_, 4);
+  ASSERT_EQ(one.size(), four.size());
+  ASSERT_FALSE(one.empty());
+  for (size_t i = 0; i < one.size(); ++i) EXPECT_EQ(one[i].message, four[i].message);
 }
 
 }  // namespace

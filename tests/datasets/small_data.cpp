@@ -32,8 +32,12 @@ void write_hdf5(const fs::path& file, const std::string& name, const std::vector
   if (storage.chunked || storage.deflate) {
     std::vector<hsize_t> chunk = shape;
     chunk[0] = std::min<hsize_t>(chunk[0], 7);
+    if (storage.tiles)
+      for (size_t d = 1; d < chunk.size(); ++d) chunk[d] = std::max<hsize_t>(1, chunk[d] / 2 - 1);
     H5Pset_chunk(layout, static_cast<int>(chunk.size()), chunk.data());
+    if (storage.shuffle) H5Pset_shuffle(layout);
     if (storage.deflate) H5Pset_deflate(layout, 4);
+    if (storage.checksum) H5Pset_fletcher32(layout);
   }
   const hid_t space = H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr);
   const hid_t type = storage.float64 ? H5T_IEEE_F64LE : storage.big_endian ? H5T_IEEE_F32BE : H5T_IEEE_F32LE;

@@ -26,7 +26,9 @@ class TemporaryFolder {
 
 /// How write_hdf5 stores a dataset.
 struct Storage {
-  bool chunked = false, deflate = false, float64 = false, big_endian = false;
+  bool chunked = false, deflate = false, float64 = false, big_endian = false, shuffle = false,
+       checksum = false,
+       tiles = false;  ///< chunks cut every axis
 };
 
 /// Adds dataset `name` (groups are made as needed) to the HDF5 file, which is created if absent.
