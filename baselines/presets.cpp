@@ -1,5 +1,7 @@
 #include "baselines/presets.h"
 
+#include <map>
+
 #include "core/embedded.h"
 #include "core/error.h"
 #include "core/text.h"
@@ -10,7 +12,13 @@ const std::vector<core::EmbeddedFile>& embedded_files();
 
 namespace {
 
+std::map<std::string, core::Json>& added() {
+  static std::map<std::string, core::Json> instance;
+  return instance;
+}
+
 core::Json load(const std::string& model) {
+  if (const auto it = added().find(model); it != added().end()) return it->second;
   std::vector<std::string> known;
   for (const auto& file : embedded_files()) {
     if (file.name == model + ".yaml") return core::parse_yaml(file.text, file.name);
@@ -35,6 +43,13 @@ core::Json preset(const std::string& model, const std::string& preset_name, cons
   for (const char* block : {"model", "training", "data", "evaluation"})
     if (!settings.contains(block)) settings[block] = core::Json::object();
   return settings;
+}
+
+void add_presets(const std::string& model, const std::string& yaml) {
+  const core::Json file = core::parse_yaml(yaml, "presets of " + model);
+  if (!file.is_object() || !file.contains("presets") || !file.at("presets").is_object())
+    throw usage_error("presets of " + model + " lack the key 'presets'", "presets: {<name>: {all: {...}}}");
+  added()[model] = file;
 }
 
 std::vector<std::string> preset_names(const std::string& model) {

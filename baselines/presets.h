@@ -16,4 +16,7 @@ core::Json preset(const std::string& model, const std::string& preset_name, cons
 /// Preset names of a model ("published", "small", "tiny").
 std::vector<std::string> preset_names(const std::string& model);
 
+/// Settings of a model that is not built in, as the text of a presets file.
+void add_presets(const std::string& model, const std::string& yaml);
+
 }  // namespace windtunnel::baselines

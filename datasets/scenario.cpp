@@ -9,6 +9,7 @@
 #include "core/options.h"
 #include "core/sha256.h"
 #include "core/text.h"
+#include "datasets/added_scenarios.h"
 
 namespace windtunnel::datasets {
 
@@ -361,20 +362,39 @@ Scenario scenario_from_json(const Json& values, const std::string& where) {
   return s;
 }
 
+namespace {
+std::vector<core::EmbeddedFile>& added() {
+  static std::vector<core::EmbeddedFile> files;
+  return files;
+}
+}  // namespace
+
+const std::vector<core::EmbeddedFile>& added_scenarios() { return added(); }
+
+void add_scenario(const std::string& yaml, const std::string& origin) {
+  const Scenario scenario = scenario_from_json(core::parse_yaml(yaml, origin), origin);
+  for (const auto& name : scenario_names())
+    if (name == scenario.name)
+      throw usage_error(origin + ": scenario '" + name + "' exists already", "a new name");
+  added().push_back({scenario.name + ".yaml", yaml});
+}
+
 std::vector<std::string> scenario_names() {
   std::vector<std::string> names;
-  for (const auto& file : embedded_files()) names.push_back(fs::path(file.name).stem().string());
+  for (const auto* list : {&embedded_files(), &added_scenarios()})
+    for (const auto& file : *list) names.push_back(fs::path(file.name).stem().string());
   return names;
 }
 
 Scenario load_scenario(const std::string& name_or_path, const fs::path& data_root) {
   Json values;
   std::string where;
-  for (const auto& file : embedded_files())
-    if (fs::path(file.name).stem() == name_or_path) {
-      where = "scenario " + name_or_path;
-      values = core::parse_yaml(file.text, where);
-    }
+  for (const auto* list : {&embedded_files(), &added_scenarios()})
+    for (const auto& file : *list)
+      if (fs::path(file.name).stem() == name_or_path) {
+        where = "scenario " + name_or_path;
+        values = core::parse_yaml(file.text, where);
+      }
   const bool is_path = name_or_path.find('/') != std::string::npos || name_or_path.ends_with(".yaml") ||
                        name_or_path.ends_with(".yml");
   if (values.is_null() && is_path) {

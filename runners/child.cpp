@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "runners/plugin.h"
 
 namespace windtunnel::runners {
 
@@ -16,6 +17,8 @@ std::filesystem::path own_path() { return std::filesystem::read_symlink("/proc/s
 int run_child(const std::vector<std::string>& arguments, const std::filesystem::path& log, int threads) {
   const std::string program = own_path().string();
   std::vector<char*> argv{const_cast<char*>(program.c_str())};
+  const std::vector<std::string> plugins = plugin_arguments();
+  for (const auto& argument : plugins) argv.push_back(const_cast<char*>(argument.c_str()));
   for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   // Complete before fork(): the child of a process with threads may only make system calls.

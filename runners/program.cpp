@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "runners/interrupt.h"
+#include "runners/plugin.h"
 #include "runners/version.h"
 
 namespace windtunnel::runners {
@@ -44,7 +45,17 @@ int run_program(int argc, char** argv) {
   std::stable_sort(verbs().begin(), verbs().end(),
                    [](const Verb& a, const Verb& b) { return a.order < b.order; });
   for (const auto& verb : verbs()) verb.add(app, exit_code);
-  app.parse_complete_callback([&] { core::set_log_quiet(quiet); });
+  std::vector<std::string> plugin_files;
+  app.add_option("--plugin", plugin_files, "plug-in or description of an exported module; may be repeated")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.parse_complete_callback([&] {
+    core::set_log_quiet(quiet);
+    remember_plugins(plugin_files);
+    // A sweep only starts children, and what checks a plug-in loads it there: a crash must not end them.
+    if (!app.got_subcommand("sweep") && !(app.got_subcommand("plugin") && plugin_files.empty()))
+      load_plugins(plugin_files);
+  });
 
   install_interrupt_handler();
   try {
@@ -74,6 +85,9 @@ int run_program(int argc, char** argv) {
   } catch (const std::exception& e) {
     return report(model_error("internal failure: " + first_line(e.what()), "",
                               "please report this with the command that led here"));
+  } catch (...) {
+    return report(model_error("something that is no std::exception was thrown", "",
+                              "a plug-in's model? `windtunnel plugin check` tests it"));
   }
 }
 

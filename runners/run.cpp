@@ -26,6 +26,7 @@
 #include "runners/evaluator.h"
 #include "runners/interrupt.h"
 #include "runners/phase_trainer.h"
+#include "runners/plugin_check.h"
 #include "runners/run_record.h"
 #include "runners/sanity.h"
 #include "runners/tensors.h"
@@ -256,6 +257,8 @@ class Run {
     context_.compat = config_.compat;
     seed_everything(static_cast<uint64_t>(config_.training.seed));
     model_ = baselines::make_padded_baseline(config_.baseline, context_, config_.model, config_.data.padding);
+    if (info_.origin != "built in")
+      try_model(model_, context_, "baseline '" + info_.name + "' of plug-in " + info_.origin);
     if (!config_.weights.empty()) {
       const fs::path path = weights_in(config_.weights);
       model_->load_state(baselines::load_weights(path).state, path.string());

@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "baselines/phased.h"
@@ -10,6 +11,8 @@
 #include "results/environment.h"
 #include "results/figures.h"
 #include "results/journal.h"
+#include "runners/plugin.h"
+#include "runners/stored_predictions.h"
 #include "runners/version.h"
 
 namespace windtunnel::runners {
@@ -93,6 +96,35 @@ void write_rows(const FinishedRun& run) {
     table.rows.push_back(std::move(out));
   }
   results::write_per_sample(run.folder.per_sample(), table);
+}
+
+/// Scores of the parts of the test that the rows allow: means and root mean squares.
+void add_subsets(const FinishedRun& run, std::vector<results::MetricValue>& metrics) {
+  if (run.task.subset != "all") return;
+  const results::PerSampleTable table = results::read_per_sample(run.folder.per_sample());
+  const auto whole = metrics;
+  for (const char* subset : {"seen", "unseen", "in_dist", "out_dist"}) {
+    std::vector<const results::PerSampleTable::Row*> rows;
+    for (const auto& row : table.rows)
+      if (row.subset == subset || (std::string(subset) == "unseen" && row.subset != "seen"))
+        rows.push_back(&row);
+    if (rows.empty() || rows.size() == table.rows.size()) continue;
+    for (results::MetricValue part : whole) {
+      if (part.aggregation == "set" || part.field != "all" || !std::isfinite(part.value)) continue;
+      const std::string column = part.aggregation == "mean" ? part.id : part.aggregation.substr(5);
+      const auto at = std::find(table.metrics.begin(), table.metrics.end(), column);
+      if (at == table.metrics.end()) continue;
+      double sum = 0;
+      for (const auto* row : rows) sum += row->values[static_cast<size_t>(at - table.metrics.begin())];
+      const double mean = sum / static_cast<double>(rows.size());
+      part.value = part.aggregation == "mean" ? mean : std::sqrt(mean);
+      part.subset = subset;
+      part.n = static_cast<int64_t>(rows.size());
+      part.standard_error.reset();
+      part.method.clear();
+      metrics.push_back(part);
+    }
+  }
 }
 
 /// Channels 0..c-1 of (T,H,W,C).
@@ -284,7 +316,7 @@ core::Json checks_block(const FinishedRun& run) {
 
 }  // namespace
 
-core::Json make_run_record(const FinishedRun& run) {
+results::RecordDraft draft_run_record(const FinishedRun& run) {
   write_rows(run);
   write_pictures(run);
 
@@ -303,7 +335,7 @@ core::Json make_run_record(const FinishedRun& run) {
       {"version", kVersion},
       {"compiler", kCompiler},
       {"build_type", kBuildType},
-      {"plugins", core::Json::array()},
+      {"plugins", loaded_plugins()},
       {"git_commit", std::string(kGitCommit).empty() ? core::Json(nullptr) : core::Json(kGitCommit)},
       {"libraries", libraries}};
   draft.task = task_block(run);
@@ -340,14 +372,26 @@ core::Json make_run_record(const FinishedRun& run) {
     draft.metrics.push_back(ratio);
   }
   for (const auto& [name, evaluation] : run.trivial) draft.baselines[name] = metric_values(run, evaluation);
+  add_subsets(run, draft.metrics);
   draft.per_sample = results::per_sample_block(run.folder.per_sample());
+  std::optional<metrics::ProbeGeometry> probes;
+  if (run.scenario.geometry && run.config.evaluation.probe_diagnostic) {
+    const auto& g = *run.scenario.geometry;
+    probes = metrics::ProbeGeometry{static_cast<int64_t>(g.d), static_cast<int64_t>(g.center_x),
+                                    static_cast<int64_t>(g.center_y),
+                                    run.scenario.side_stride(datasets::Side::real)};
+  }
+  draft.predictions = write_stored_predictions(run.folder.root / "probe.safetensors", run.evaluation.captured,
+                                               run.evaluation.channels, probes);
   draft.checks = checks_block(run);
   draft.n_failed = run.evaluation.diverged;
   if (run.evaluation.diverged > 0) {
     draft.status = "diverged";
     draft.status_reason = "the prediction of " + run.evaluation.first_diverged + " is not finite";
   }
-  return results::make_record(draft);
+  return draft;
 }
+
+core::Json make_run_record(const FinishedRun& run) { return results::make_record(draft_run_record(run)); }
 
 }  // namespace windtunnel::runners

@@ -43,7 +43,10 @@ struct FinishedRun {
   std::string initial_weights_sha256;
 };
 
-/// Writes per_sample.csv and figures.safetensors, and puts the record together.
+/// Writes per_sample.csv, figures.safetensors and probe.safetensors, and puts the blocks of the record
+/// together.
+results::RecordDraft draft_run_record(const FinishedRun& run);
+/// The record of that draft.
 core::Json make_run_record(const FinishedRun& run);
 
 }  // namespace windtunnel::runners

@@ -2,12 +2,15 @@
 #include <cstdio>
 #include <iostream>
 
+#include "baselines/baseline.h"
 #include "core/error.h"
 #include "core/text.h"
 #include "metrics/metric.h"
 #include "runners/cli_options.h"
+#include "runners/plugin.h"
 #include "runners/program.h"
 #include "runners/run.h"
+#include "runners/verbs/print_record.h"
 
 namespace windtunnel::runners {
 namespace {
@@ -24,6 +27,8 @@ const core::Json* entry(const core::Json& list, const std::string& id) {
     if (metric.at("id") == id && metric.at("field") == "all") return &metric;
   return nullptr;
 }
+
+}  // namespace
 
 void print_record(const core::Json& record, const std::string& folder) {
   const bool synthetic = record.at("synthetic").at("is_synthetic");
@@ -47,6 +52,8 @@ void print_record(const core::Json& record, const std::string& folder) {
   std::printf("record %s/record.json\nreport %s/report.html\n", folder.c_str(), folder.c_str());
 }
 
+namespace {
+
 struct Arguments {
   RunRequest request;
   bool json = false;
@@ -56,7 +63,12 @@ struct Arguments {
 std::string repeat_command(const std::string& verb, const RunRequest& request) {
   RunRequest given = request, plain;
   const core::Json now = core::write_options(given), defaults = core::write_options(plain);
-  std::string text = "windtunnel " + verb;
+  std::string text = "windtunnel";
+  const auto& info = baselines::registry().at(request.baseline);
+  for (const auto& plugin : plugins())
+    if (info.origin == plugin.name + " " + plugin.version)
+      text += " --plugin " + plugin.path.filename().string();
+  text += " " + verb;
   for (const char* key : {"scenario", "baseline", "setting"})
     text += std::string(" --") + key + " " + now.at(key).get<std::string>();
   for (const auto& [key, value] : now.items()) {
