@@ -43,7 +43,8 @@ class Data {
     for (int i = 0; i < kTrajectories; ++i) {
       const fs::path file = folder / (std::to_string(2000 + 1000 * i) + ".h5");
       if (fs::exists(file)) continue;
-      lab::TrajectoryWriter writer(file, {"u", "v"}, kFrames, kHeight, kWidth);
+      lab::TrajectoryWriter writer(file, {"real", {{"measured_data/u"}, {"measured_data/v"}}, {}}, kFrames,
+                                   kHeight, kWidth);
       for (size_t field = 0; field < 2; ++field) {
         for (auto& value : values) value = static_cast<float>(random.random()) - 0.4f;
         writer.write_frames(field, 0, kFrames, values.data());
