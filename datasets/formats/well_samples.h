@@ -15,10 +15,10 @@ namespace windtunnel::datasets {
 /// How the published loader of The Well cuts windows.
 struct WellOptions {
   int64_t in_steps = 1, out_steps = 1;
-  int64_t dt = 1;             ///< frames between the steps of a window
-  bool whole = false;         ///< one sample per run, in_steps frames in and the rest out
-  int64_t max_rollout = 100;  ///< steps out at most, with `whole`
-  int64_t start = -1;         ///< with `whole`: frame of the first step out; -1: as early as possible
+  int64_t dt = 1;                  ///< frames between the steps of a window
+  bool whole = false;              ///< one sample per run, in_steps frames in and the rest out
+  int64_t max_rollout = 100;       ///< steps out at most, with `whole`
+  int64_t start = -1;              ///< with `whole`: frame of the first step out; -1: as early as possible
   std::string normalization = "";  ///< "", "zscore" or "rms"
 };
 

@@ -14,7 +14,8 @@ using windtunnel::baselines::ModelContext;
 // Two convolutions over time, rows and columns, added to the last frame: forecasts as many frames as it sees.
 class FirstSteps : public Baseline {
  public:
-  // Every option once: its default, its documentation and its range feed --help, YAML, the record and the hash.
+  // Every option once: its default, its documentation and its range feed --help, YAML, the record and the
+  // hash.
   struct Options : windtunnel::core::Options {
     int64_t width = 16;
     void describe(windtunnel::core::OptionVisitor& v) override {
@@ -24,11 +25,13 @@ class FirstSteps : public Baseline {
 
   FirstSteps(const ModelContext& context, const Options& options) : context_(context) {
     if (context.input.frames != context.output.frames)
-      throw windtunnel::model_error("first_steps forecasts as many frames as it sees", "equal numbers of frames");
+      throw windtunnel::model_error("first_steps forecasts as many frames as it sees",
+                                    "equal numbers of frames");
     lift_ = register_module("lift", std::make_shared<Convolution>(context.input.channels, options.width,
                                                                   at::IntArrayRef({3, 3, 3})));
-    project_ = register_module("project", std::make_shared<Convolution>(options.width, context.output.channels,
-                                                                        at::IntArrayRef({3, 3, 3})));
+    project_ = register_module(
+        "project",
+        std::make_shared<Convolution>(options.width, context.output.channels, at::IntArrayRef({3, 3, 3})));
   }
 
   // x (B,T,H,W,C_in) normalised -> (B,T,H,W,C_out) normalised.
@@ -50,7 +53,8 @@ class FirstSteps : public Baseline {
 }  // namespace
 
 WINDTUNNEL_PLUGIN("first_steps", "0.1.0", "Apache-2.0", host) {
-  host.add_baseline(windtunnel::plugin::baseline<FirstSteps>("first_steps", "two convolutions on top of persistence"));
+  host.add_baseline(
+      windtunnel::plugin::baseline<FirstSteps>("first_steps", "two convolutions on top of persistence"));
   host.add_presets("first_steps", R"(
 presets:
   tiny:
