@@ -119,7 +119,46 @@ Hdf5Array::Hdf5Array(std::shared_ptr<const Hdf5File> file, const std::string& da
     if (n < 0 || __builtin_mul_overflow(values, std::max<int64_t>(n, 1), &values) || values > kMostValues)
       throw data_error(path_ + ": dataset '" + dataset + "' has shape " + core::to_string(shape_),
                        "a shape that fits a file", "the file is damaged: copy or create it again");
+  check_storage();
   map();
+}
+
+/// The library trusts these numbers of a file when it reads; a damaged file must not get that far.
+void Hdf5Array::check_storage() const {
+  const Hdf5Id plist(H5Dget_create_plist(dataset_.get()), close_with<H5Pclose>);
+  const Hdf5Id type(H5Dget_type(dataset_.get()), close_with<H5Tclose>);
+  const size_t size = H5Tget_size(type.get());
+  const auto damaged = [&](const std::string& found, const std::string& expected) {
+    return data_error(path_ + ": dataset '" + name_ + "': " + found, expected,
+                      "the file is damaged: copy or create it again");
+  };
+  if (size == 0 || size > sizeof(double) || H5Tget_precision(type.get()) != 8 * size ||
+      H5Tget_offset(type.get()) != 0)
+    throw damaged("numbers of " + std::to_string(size) + " bytes with " +
+                      std::to_string(H5Tget_precision(type.get())) + " bits",
+                  "whole numbers or floats of 1 to 8 bytes");
+  if (H5Pget_layout(plist.get()) == H5D_CONTIGUOUS && H5Pget_external_count(plist.get()) == 0) {
+    const haddr_t offset = H5Dget_offset(dataset_.get());
+    const uint64_t bytes = static_cast<uint64_t>(core::numel(shape_)) * size;
+    if (offset != HADDR_UNDEF) {
+      const uint64_t stored = H5Dget_storage_size(dataset_.get()), there = std::filesystem::file_size(path_);
+      if (stored != bytes)
+        throw damaged(std::to_string(stored) + " bytes stored", std::to_string(bytes) + " bytes");
+      if (offset > there || bytes > there - offset)
+        throw damaged("ends behind the file (" + std::to_string(there) + " bytes)",
+                      std::to_string(offset + bytes) + " bytes");
+    }
+  }
+  const int filters = H5Pget_nfilters(plist.get());
+  for (int i = 0; i < filters; ++i) {
+    unsigned flags = 0, config = 0;
+    unsigned values[8] = {};
+    size_t count = 8;
+    const H5Z_filter_t filter =
+        H5Pget_filter2(plist.get(), static_cast<unsigned>(i), &flags, &count, values, 0, nullptr, &config);
+    if (filter == H5Z_FILTER_SHUFFLE && (count < 1 || values[0] != size))
+      throw damaged("shuffled for another element size", std::to_string(size) + " bytes");
+  }
 }
 
 void Hdf5Array::map() {

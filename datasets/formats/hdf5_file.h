@@ -91,6 +91,7 @@ class Hdf5Array {
   std::vector<double> doubles() const;
 
  private:
+  void check_storage() const;
   void map();
   const Hdf5Chunks* chunks() const;
   std::string path_, name_;
