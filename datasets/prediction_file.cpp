@@ -132,6 +132,7 @@ std::vector<std::string> hdf5_texts(const Hdf5File& file, const std::string& nam
   const Hdf5Lock lock;
   const Hdf5Id set(H5Dopen2(static_cast<hid_t>(file.id()), name.c_str(), H5P_DEFAULT),
                    [](int64_t id) { return H5Dclose(static_cast<hid_t>(id)); });
+  check_hdf5_storage(set.get(), file.path() + ": '" + name + "'", file.path());
   const Hdf5Id type(H5Dget_type(static_cast<hid_t>(set.get())),
                     [](int64_t id) { return H5Tclose(static_cast<hid_t>(id)); });
   const Hdf5Id space(H5Dget_space(static_cast<hid_t>(set.get())),

@@ -10,20 +10,6 @@
 #include "runners/tensors.h"
 
 namespace windtunnel::runners {
-namespace {
-
-std::optional<metrics::ProbeGeometry> probes(const datasets::Scenario& scenario, const RunConfig& config) {
-  if (!config.evaluation.probe_diagnostic || !scenario.geometry) return std::nullopt;
-  metrics::ProbeGeometry geometry;
-  geometry.diameter = static_cast<int64_t>(scenario.geometry->d);
-  geometry.center_x = static_cast<int64_t>(scenario.geometry->center_x);
-  geometry.center_y = static_cast<int64_t>(scenario.geometry->center_y);
-  geometry.stride = scenario.side_stride(datasets::Side::real);
-  return geometry;
-}
-
-}  // namespace
-
 tasks::Predictor predictor(const std::shared_ptr<baselines::Baseline>& model, uint64_t seed) {
   model->seed_prediction(seed);
   return [model](const core::Array& input) {
@@ -63,7 +49,7 @@ tasks::Evaluation evaluate_model(const tasks::Predictor& predict, const datasets
   options.test_batch = config.training.eval_batch_size;
   options.measured = dataset.scenario().evaluated_channels();
   options.validation = validation;
-  options.probes = probes(dataset.scenario(), config);
+  if (config.evaluation.probe_diagnostic) options.probes = tasks::probe_geometry(dataset.scenario());
   options.capture = capture;
   options.families = dataset.scenario().metrics;
   options.threads = at::get_num_threads();

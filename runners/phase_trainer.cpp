@@ -1,6 +1,5 @@
 #include "runners/phase_trainer.h"
 
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 
@@ -8,25 +7,14 @@
 #include "core/log.h"
 #include "core/sha256.h"
 #include "core/text.h"
+#include "runners/cost.h"
 #include "runners/interrupt.h"
 #include "runners/tensors.h"
+#include "runners/training_state.h"
 #include "tasks/select.h"
 
 namespace windtunnel::runners {
 namespace {
-
-constexpr double kSecondsBetweenSaves = 60;
-constexpr const char* kContinueHint = "run the same command again to continue";
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-baselines::StateDict copied(const baselines::StateDict& state) {
-  baselines::StateDict copy;
-  for (const auto& [name, tensor] : state) copy.emplace_back(name, tensor.clone());
-  return copy;
-}
 
 baselines::SampleSource samples_of(const datasets::WindowDataset& data,
                                    const datasets::Normalizer& normalizer) {
@@ -107,7 +95,7 @@ StageResult PhaseTrainer::run(const std::shared_ptr<baselines::Baseline>& model,
     };
 
     core::Progress bar(label, total);
-    double last_save = now();
+    Stopwatch since_save;
     while (phased.phase_done() < total) {
       const int64_t update = phased.phase_done() + 1;
       const double rate = phased.phase_learning_rate();
@@ -130,9 +118,9 @@ StageResult PhaseTrainer::run(const std::shared_ptr<baselines::Baseline>& model,
       char note[64];
       std::snprintf(note, sizeof note, "loss %.4g", loss);
       bar.update(update, note);
-      if (cadence.due(update) || now() - last_save > kSecondsBetweenSaves) {
+      if (cadence.due(update) || since_save.wall() > kSecondsBetweenSaves) {
         save();
-        last_save = now();
+        since_save = Stopwatch();
       }
       if (interrupt_flag()) {
         save();

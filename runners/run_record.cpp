@@ -160,10 +160,7 @@ void write_pictures(const FinishedRun& run) {
   figures.frame_interval_s = run.scenario.dt;
 
   if (run.scenario.geometry && run.config.evaluation.probe_diagnostic && !run.evaluation.captured.empty()) {
-    const auto& g = *run.scenario.geometry;
-    const metrics::ProbeGeometry geometry{static_cast<int64_t>(g.d), static_cast<int64_t>(g.center_x),
-                                          static_cast<int64_t>(g.center_y),
-                                          run.scenario.side_stride(datasets::Side::real)};
+    const auto geometry = *tasks::probe_geometry(run.scenario);
     const auto& first = run.evaluation.captured.front();
     const auto layout = metrics::probe_layout(geometry, first.target.size(1), first.target.size(2),
                                               metrics::ProbeRule::four_diameters);

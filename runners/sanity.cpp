@@ -12,8 +12,7 @@ namespace windtunnel::runners {
 SanityReport check_model(const std::shared_ptr<baselines::Baseline>& model, const at::Tensor& x,
                          const at::Tensor& y) {
   const at::Tensor random = random_state();
-  baselines::StateDict before;
-  for (const auto& [name, tensor] : model->state()) before.emplace_back(name, tensor.clone());
+  const baselines::StateDict before = copied(model->state());
 
   model->train();
   model->loss(x, y).backward();

@@ -1,7 +1,6 @@
 #include "runners/trainer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <numbers>
 
@@ -10,26 +9,15 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "datasets/loader.h"
+#include "runners/cost.h"
 #include "runners/evaluator.h"
 #include "runners/interrupt.h"
 #include "runners/tensors.h"
+#include "runners/training_state.h"
 #include "tasks/select.h"
 
 namespace windtunnel::runners {
 namespace {
-
-constexpr double kSecondsBetweenSaves = 60;
-constexpr const char* kContinueHint = "run the same command again to continue";
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-baselines::StateDict copied(const baselines::StateDict& state) {
-  baselines::StateDict copy;
-  for (const auto& [name, tensor] : state) copy.emplace_back(name, tensor.clone());
-  return copy;
-}
 
 /// Gradient of the loss of x and y (B,T,H,W,C) in `parts` parts of the batch; returns the loss.
 double gather_gradient(baselines::Baseline& model, const at::Tensor& x, const at::Tensor& y, int64_t parts) {
@@ -128,7 +116,7 @@ StageResult StageTrainer::run(const std::shared_ptr<baselines::Baseline>& model)
 
   core::Progress bar(stage.name, t.updates);
   datasets::Batch batch;
-  double last_save = now();
+  Stopwatch since_save;
   bool stop = progress.early.patience > 0 && progress.early.without_progress >= progress.early.patience;
   while (progress.update < t.updates && !stop) {
     const int64_t update = progress.update + 1;
@@ -171,9 +159,9 @@ StageResult StageTrainer::run(const std::shared_ptr<baselines::Baseline>& model)
     char note[64];
     std::snprintf(note, sizeof note, "loss %.4g", value);
     bar.update(update, note);
-    if (cadence.due(update) || now() - last_save > kSecondsBetweenSaves) {
+    if (cadence.due(update) || since_save.wall() > kSecondsBetweenSaves) {
       save();
-      last_save = now();
+      since_save = Stopwatch();
     }
     if (interrupt_flag()) {
       save();

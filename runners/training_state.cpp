@@ -83,6 +83,12 @@ void seed_everything(uint64_t seed) {
   generator.set_current_seed(seed);
 }
 
+baselines::StateDict copied(const baselines::StateDict& state) {
+  baselines::StateDict copy;
+  for (const auto& [name, tensor] : state) copy.emplace_back(name, tensor.clone());
+  return copy;
+}
+
 std::string weights_sha256(const baselines::StateDict& state) {
   core::Sha256 hash;
   for (const auto& [name, tensor] : state) {

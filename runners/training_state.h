@@ -24,6 +24,13 @@ void save_training_state(const std::filesystem::path& path, const TrainingState&
 /// A data error if the file is not whole or not such a state.
 TrainingState load_training_state(const std::filesystem::path& path);
 
+/// State is saved at least this often, s.
+inline constexpr double kSecondsBetweenSaves = 60;
+inline constexpr const char* kContinueHint = "run the same command again to continue";
+
+/// With tensors of its own.
+baselines::StateDict copied(const baselines::StateDict& state);
+
 /// LibTorch's default CPU generator: get, set, seed.
 at::Tensor random_state();
 void set_random_state(const at::Tensor& state);

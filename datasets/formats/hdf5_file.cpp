@@ -87,6 +87,45 @@ std::vector<std::string> Hdf5File::names(const std::string& group) const {
   return list;
 }
 
+void check_hdf5_storage(int64_t dataset, const std::string& place, const std::string& path) {
+  const Hdf5Id plist(H5Dget_create_plist(dataset), close_with<H5Pclose>);
+  const Hdf5Id type(H5Dget_type(dataset), close_with<H5Tclose>);
+  const Hdf5Id space(H5Dget_space(dataset), close_with<H5Sclose>);
+  const size_t size = H5Tget_size(type.get());
+  const auto damaged = [&](const std::string& found, const std::string& expected) {
+    return data_error(place + ": " + found, expected, "the file is damaged: copy or create it again");
+  };
+  const H5T_class_t kind = H5Tget_class(type.get());
+  const bool number = kind == H5T_FLOAT || kind == H5T_INTEGER;
+  if (number && (size == 0 || size > sizeof(double) || H5Tget_precision(type.get()) != 8 * size ||
+                 H5Tget_offset(type.get()) != 0))
+    throw damaged("numbers of " + std::to_string(size) + " bytes with " +
+                      std::to_string(H5Tget_precision(type.get())) + " bits",
+                  "whole numbers or floats of 1 to 8 bytes");
+  const H5D_layout_t layout = H5Pget_layout(plist.get());
+  const uint64_t bytes =
+      static_cast<uint64_t>(std::max<hssize_t>(0, H5Sget_simple_extent_npoints(space.get()))) * size;
+  const haddr_t offset = H5Dget_offset(dataset);
+  const bool in_file =
+      layout == H5D_CONTIGUOUS && offset != HADDR_UNDEF && H5Pget_external_count(plist.get()) == 0;
+  const uint64_t stored = H5Dget_storage_size(dataset);
+  if ((in_file || layout == H5D_COMPACT) && stored != bytes)
+    throw damaged(std::to_string(stored) + " bytes stored", std::to_string(bytes) + " bytes");
+  const uint64_t there = std::filesystem::file_size(path);
+  if (in_file && (offset > there || bytes > there - offset))
+    throw damaged("ends behind the file (" + std::to_string(there) + " bytes)",
+                  std::to_string(offset + bytes) + " bytes");
+  for (int i = 0; i < H5Pget_nfilters(plist.get()); ++i) {
+    unsigned flags = 0, config = 0;
+    unsigned values[8] = {};
+    size_t count = 8;
+    const H5Z_filter_t filter =
+        H5Pget_filter2(plist.get(), static_cast<unsigned>(i), &flags, &count, values, 0, nullptr, &config);
+    if (filter == H5Z_FILTER_SHUFFLE && (count < 1 || values[0] != size))
+      throw damaged("shuffled for another element size", std::to_string(size) + " bytes");
+  }
+}
+
 Hdf5Array::Hdf5Array(std::shared_ptr<const Hdf5File> file, const std::string& dataset, size_t rank)
     : path_(file->path()), name_(dataset), file_(std::move(file)) {
   if (!file_->has(dataset)) {
@@ -119,46 +158,8 @@ Hdf5Array::Hdf5Array(std::shared_ptr<const Hdf5File> file, const std::string& da
     if (n < 0 || __builtin_mul_overflow(values, std::max<int64_t>(n, 1), &values) || values > kMostValues)
       throw data_error(path_ + ": dataset '" + dataset + "' has shape " + core::to_string(shape_),
                        "a shape that fits a file", "the file is damaged: copy or create it again");
-  check_storage();
+  check_hdf5_storage(dataset_.get(), path_ + ": dataset '" + dataset + "'", path_);
   map();
-}
-
-/// The library trusts these numbers of a file when it reads; a damaged file must not get that far.
-void Hdf5Array::check_storage() const {
-  const Hdf5Id plist(H5Dget_create_plist(dataset_.get()), close_with<H5Pclose>);
-  const Hdf5Id type(H5Dget_type(dataset_.get()), close_with<H5Tclose>);
-  const size_t size = H5Tget_size(type.get());
-  const auto damaged = [&](const std::string& found, const std::string& expected) {
-    return data_error(path_ + ": dataset '" + name_ + "': " + found, expected,
-                      "the file is damaged: copy or create it again");
-  };
-  if (size == 0 || size > sizeof(double) || H5Tget_precision(type.get()) != 8 * size ||
-      H5Tget_offset(type.get()) != 0)
-    throw damaged("numbers of " + std::to_string(size) + " bytes with " +
-                      std::to_string(H5Tget_precision(type.get())) + " bits",
-                  "whole numbers or floats of 1 to 8 bytes");
-  if (H5Pget_layout(plist.get()) == H5D_CONTIGUOUS && H5Pget_external_count(plist.get()) == 0) {
-    const haddr_t offset = H5Dget_offset(dataset_.get());
-    const uint64_t bytes = static_cast<uint64_t>(core::numel(shape_)) * size;
-    if (offset != HADDR_UNDEF) {
-      const uint64_t stored = H5Dget_storage_size(dataset_.get()), there = std::filesystem::file_size(path_);
-      if (stored != bytes)
-        throw damaged(std::to_string(stored) + " bytes stored", std::to_string(bytes) + " bytes");
-      if (offset > there || bytes > there - offset)
-        throw damaged("ends behind the file (" + std::to_string(there) + " bytes)",
-                      std::to_string(offset + bytes) + " bytes");
-    }
-  }
-  const int filters = H5Pget_nfilters(plist.get());
-  for (int i = 0; i < filters; ++i) {
-    unsigned flags = 0, config = 0;
-    unsigned values[8] = {};
-    size_t count = 8;
-    const H5Z_filter_t filter =
-        H5Pget_filter2(plist.get(), static_cast<unsigned>(i), &flags, &count, values, 0, nullptr, &config);
-    if (filter == H5Z_FILTER_SHUFFLE && (count < 1 || values[0] != size))
-      throw damaged("shuffled for another element size", std::to_string(size) + " bytes");
-  }
 }
 
 void Hdf5Array::map() {

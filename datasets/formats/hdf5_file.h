@@ -62,6 +62,11 @@ class Hdf5File {
   Hdf5Id file_;
 };
 
+/// The library trusts what a file says about a dataset when it reads it. A number type, storage or shuffle
+/// that does not fit the shape, or storage behind the end of the file at `path`, is a data error here,
+/// beginning with `place`.
+void check_hdf5_storage(int64_t dataset, const std::string& place, const std::string& path);
+
 /// A numeric dataset read as float32, by ranges of its first axis. Contiguous little-endian float32 data are
 /// mapped, and chunked data of the usual kinds decoded (see Hdf5Chunks), without the library and its lock;
 /// everything else goes through H5Dread, which converts with one rounding and undoes filters.
@@ -91,7 +96,6 @@ class Hdf5Array {
   std::vector<double> doubles() const;
 
  private:
-  void check_storage() const;
   void map();
   const Hdf5Chunks* chunks() const;
   std::string path_, name_;

@@ -92,6 +92,7 @@ Hdf5Values hdf5_values(const Hdf5File& file, const std::string& dataset) {
   const Hdf5Id id(H5Dopen2(file.id(), dataset.c_str(), H5P_DEFAULT), close_with<H5Dclose>);
   const std::string place = file.path() + ": dataset '" + dataset + "'";
   if (!id.valid()) throw data_error(place + " cannot be opened", "a dataset");
+  check_hdf5_storage(id.get(), place, file.path());
   const Hdf5Id type(H5Dget_type(id.get()), close_with<H5Tclose>);
   const Hdf5Id space(H5Dget_space(id.get()), close_with<H5Sclose>);
   return values_of(place, type.get(), space.get(), [&](hid_t memory, void* out) {

@@ -119,7 +119,7 @@ std::vector<VerificationCase> foil_cases() {
        8,
        15,
        15,
-       {{"lift", 0.25, 0.45, 0.373, kOwn}, {"drag", 0.145, 0.185, 0.166, kOwn}}}};
+       {{"lift", 0.33, 0.42, 0.373, kOwn}, {"drag", 0.145, 0.185, 0.166, kOwn}}}};
   struct Point {
     double angle, drag, lift_rms;
   };

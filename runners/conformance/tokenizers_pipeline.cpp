@@ -9,7 +9,7 @@
 
 #include "baselines/checkpoint.h"
 #include "core/error.h"
-#include "runners/conformance/model_case.h"
+#include "runners/conformance/tokenizers_case.h"
 #include "tokenizers/refinement/training.h"
 #include "tokenizers/rollout.h"
 #include "tokenizers/video/video_tokenizer.h"
@@ -21,7 +21,7 @@ namespace {
 
 using namespace tokenizers;
 
-constexpr double kTensor = 1e-5;  // of max |expected|
+constexpr double kTensor = TokenizerCase::kTensor;
 
 at::Tensor channels_last(const at::Tensor& x) { return x.permute({0, 2, 3, 4, 1}).contiguous(); }
 at::Tensor channels_first(const at::Tensor& x) { return x.permute({0, 4, 1, 2, 3}).contiguous(); }

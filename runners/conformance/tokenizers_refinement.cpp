@@ -10,7 +10,7 @@
 #include "baselines/tensor_bridge.h"
 #include "baselines/trace.h"
 #include "metrics/physix.h"
-#include "runners/conformance/model_case.h"
+#include "runners/conformance/tokenizers_case.h"
 #include "tokenizers/eval/losses.h"
 #include "tokenizers/eval/resize.h"
 #include "tokenizers/eval/statistics.h"
@@ -25,17 +25,11 @@ namespace {
 
 using namespace tokenizers;
 
-constexpr double kTensor = 1e-5;    // of max |expected|
-constexpr double kGradient = 1e-4;  // of max |expected|
-constexpr double kDouble = 1e-12;   // float64 on both sides
+using Recorder = TokenizerTrace;
+constexpr double kTensor = TokenizerCase::kTensor;
+constexpr double kGradient = TokenizerCase::kGradient;
+constexpr double kDouble = 1e-12;  // float64 on both sides
 constexpr int64_t kMetricFrames = 5;
-
-struct Recorder : baselines::Trace {
-  void value(const std::string& name, const at::Tensor& tensor) override {
-    values[name] = tensor.detach().clone();
-  }
-  std::map<std::string, at::Tensor> values;
-};
 
 core::Json read_config(const fs::path& folder) { return core::read_json((folder / "config.json").string()); }
 

@@ -12,7 +12,7 @@
 #include "baselines/tensor_bridge.h"
 #include "baselines/trace.h"
 #include "core/error.h"
-#include "runners/conformance/model_case.h"
+#include "runners/conformance/tokenizers_case.h"
 #include "tokenizers/module_state.h"
 #include "tokenizers/schedule.h"
 #include "tokenizers/transformer/decoder.h"
@@ -27,28 +27,11 @@ namespace {
 
 using namespace tokenizers;
 
-constexpr double kTensor = 1e-5;     // of max |expected|
-constexpr double kGradient = 1e-4;   // of max |expected|
+using Case = TokenizerCase;
+using Recorder = TokenizerTrace;
+constexpr double kTensor = TokenizerCase::kTensor;
+constexpr double kGradient = TokenizerCase::kGradient;
 constexpr double kSchedule = 1e-12;  // of the peak; float64 on both sides
-
-struct Recorder : baselines::Trace {
-  void value(const std::string& name, const at::Tensor& tensor) override {
-    values[name] = tensor.detach().clone();
-  }
-  std::map<std::string, at::Tensor> values;
-};
-
-struct Case {
-  explicit Case(const fs::path& folder)
-      : name(folder.filename().string()),
-        path(folder),
-        config(core::read_json((folder / "config.json").string())),
-        io(folder / "io.safetensors") {}
-  std::string name;
-  fs::path path;
-  core::Json config;
-  GoldenTensors io;
-};
 
 LatentGrid grid_of(const core::Json& shape) {
   return {shape.at(0).get<int64_t>(), shape.at(1).get<int64_t>(), shape.at(2).get<int64_t>()};

@@ -13,7 +13,7 @@
 #include "baselines/checkpoint.h"
 #include "baselines/trace.h"
 #include "core/error.h"
-#include "runners/conformance/model_case.h"
+#include "runners/conformance/tokenizers_case.h"
 #include "tokenizers/video/inflation.h"
 #include "tokenizers/video/video_tokenizer.h"
 
@@ -24,28 +24,10 @@ namespace {
 
 using namespace tokenizers;
 
-constexpr double kTensor = 1e-5;    // of max |expected|
-constexpr double kGradient = 1e-4;  // of max |expected|
-
-struct Recorder : baselines::Trace {
-  void value(const std::string& name, const at::Tensor& tensor) override {
-    values[name] = tensor.detach().clone();
-  }
-  std::map<std::string, at::Tensor> values;
-};
-
-struct Case {
-  explicit Case(const fs::path& folder)
-      : name(folder.filename().string()),
-        path(folder),
-        config(core::read_json((folder / "config.json").string())),
-        io(folder / "io.safetensors") {}
-  StateDict weights() const { return baselines::load_weights(path / "weights.safetensors").state; }
-  std::string name;
-  fs::path path;
-  core::Json config;
-  GoldenTensors io;
-};
+using Case = TokenizerCase;
+using Recorder = TokenizerTrace;
+constexpr double kTensor = TokenizerCase::kTensor;
+constexpr double kGradient = TokenizerCase::kGradient;
 
 at::Tensor channels_last(const at::Tensor& x) { return x.permute({0, 2, 3, 4, 1}).contiguous(); }
 at::Tensor channels_first(const at::Tensor& x) { return x.permute({0, 4, 1, 2, 3}); }
