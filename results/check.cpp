@@ -18,6 +18,31 @@
 namespace windtunnel::results {
 namespace {
 
+/// Updates that the configuration allows the last stage: `updates`, or in a model trained in phases that many
+/// times <phase>_updates of the model's options for each phase of the stage.
+double allowed_updates(const core::Json& training, const core::Json& config, double updates) {
+  const core::Json phases = training.value("phases", core::Json::array());
+  if (phases.empty()) return updates;
+  const auto halves = [](const core::Json& phase) {
+    const std::string name = phase.value("name", "");
+    const size_t slash = name.find('/');
+    return std::pair{name.substr(0, slash), slash == std::string::npos ? name : name.substr(slash + 1)};
+  };
+  const std::string last = halves(phases.back()).first;
+  const core::Json options = config.value("model", core::Json::object());
+  std::map<std::string, double> allowed;  // a phase named twice counts once
+  for (const auto& phase : phases)
+    if (const auto [stage, name] = halves(phase); stage == last) {
+      const auto units = options.find(name + "_updates");
+      allowed[name] = std::max(
+          1.0,
+          std::round(updates * (units != options.end() && units->is_number() ? units->get<double>() : 1.0)));
+    }
+  double sum = 0;
+  for (const auto& [name, count] : allowed) sum += count;
+  return sum;
+}
+
 using core::Json;
 namespace fs = std::filesystem;
 
@@ -111,7 +136,7 @@ class Checker {
     same("/model/compat", model.value("compat", Json()), config.value("compat", Json()));
     same("/model/options", model.value("options", Json()), config.value("model", Json()));
     const Json updates = in("training", "updates"), done = training.at("updates");
-    if (updates.is_number() && done.get<double>() > updates.get<double>())
+    if (updates.is_number() && done.get<double>() > allowed_updates(training, config, updates.get<double>()))
       error("configuration", "/training/updates",
             shown(done) + " updates, the configuration allows " + shown(updates));
     for (const auto& [name, seed] : training.at("seeds").items())

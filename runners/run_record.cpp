@@ -252,6 +252,24 @@ int64_t real_parameters(const baselines::Baseline& model) {
   return count;
 }
 
+/// The chosen update of each phase, from the journal's stages "<stage>/<phase>".
+core::Json phases_block(const std::vector<core::Json>& journal) {
+  core::Json phases = core::Json::array();
+  for (const auto& phase : results::curves(journal)) {
+    core::Json entry = {{"name", phase.stage},
+                        {"updates", phase.loss.empty() ? int64_t{0} : phase.loss.back().first}};
+    const auto selection = phase.validation.find("selection");
+    if (phase.best_update > 0 && selection != phase.validation.end())
+      for (const auto& [update, value] : selection->second)
+        if (update == phase.best_update) {
+          entry["best_update"] = update;
+          entry["best_value"] = value;
+        }
+    phases.push_back(std::move(entry));
+  }
+  return phases;
+}
+
 core::Json training_block(const FinishedRun& run) {
   const TrainingOptions& t = run.config.training;
   core::Json block = {{"config_sha256", run.config.sha256()},
@@ -279,7 +297,9 @@ core::Json training_block(const FinishedRun& run) {
     block["best_update"] = last.best_update;
     block["best_value"] = last.best_value;
   }
-  block["curve_sha256"] = results::curve_sha256(results::read_journal(run.folder.journal()));
+  const auto journal = results::read_journal(run.folder.journal());
+  if (phased) block["phases"] = phases_block(journal);
+  block["curve_sha256"] = results::curve_sha256(journal);
   block["measured"] = {{"wall_s", run.train_wall},
                        {"cpu_s", run.train_cpu},
                        {"stall_s", stall},
