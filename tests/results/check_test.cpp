@@ -129,6 +129,13 @@ TEST(Check, ForgeriesAreFoundWithTheirReason) {
          r["training"]["config_sha256"] = core::sha256(core::canonical(r["training"]["config"]));
        },
        "configuration"},
+      {"more updates than the configured phases, one of them named twice",
+       [](Json& r, const fs::path&) {
+         r["training"]["config"]["training"]["updates"] = 75;
+         r["training"]["config_sha256"] = core::sha256(core::canonical(r["training"]["config"]));
+         r["training"]["phases"] = {{{"name", "train/a"}}, {{"name", "train/a"}}, {{"name", "train/b"}}};
+       },
+       "configuration"},
       {"another seed told", [](Json& r, const fs::path&) { r["training"]["seeds"]["init"] = 7; },
        "configuration"},
       {"command of another model",
