@@ -5,7 +5,7 @@
   compare.py --build build/release --python PYTHON fno metrics     some of them
   compare.py --list
 
-PYTHON needs torch, numpy and h5py (see README.md). Both sides get the same number of threads and, unless
+PYTHON needs torch, numpy, h5py and pyarrow (see README.md). Both sides get the same number of threads and, unless
 --allocator default is given, the same allocator setting. A ratio above 1 means that ours is faster.
 """
 
@@ -22,12 +22,14 @@ HERE = pathlib.Path(__file__).resolve().parent
 TUNED = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 34)}
 
 
-def google(program, name):
-    """A case of a Google Benchmark program; the result is seconds."""
+def google(program, name, per_item=False):
+    """A case of a Google Benchmark program; the result is seconds, of an iteration or of an item."""
     arguments = [program, f"--benchmark_filter=^{name}(/real_time)?$", "--benchmark_format=json"]
 
     def read(text):
         entry = json.loads(text)["benchmarks"][0]
+        if per_item:
+            return 1 / entry["items_per_second"]
         return entry["real_time"] * {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1}[entry["time_unit"]]
 
     return arguments, read
@@ -90,10 +92,13 @@ PAIRS = {
         for library in ("numpy", "torch")
     },
     "loader": {
-        "loader, file kept open": (
-            google("loader_benchmark", "BM_Window"),
-            lines(["loader_h5py.py", "{data}"], "loader_h5py/kept_open", "windows_per_second"),
-        ),
+        f"loader, {name}": (google("loader_benchmark", ours, True), lines(peer, case, "windows_per_second"))
+        for name, ours, peer, case in (
+            ("file opened per sample", "BM_Window/0", ["loader_h5py.py", "{data}"], "loader_h5py/open_per_sample"),
+            ("file kept open", "BM_Window/0", ["loader_h5py.py", "{data}"], "loader_h5py/kept_open"),
+            ("gzip chunks, one epoch", "BM_Epoch/threads:{threads}", ["loader_h5py.py", "{data}"], "loader_h5py/gzip"),
+            ("Arrow row of 1 GB", "BM_Window/2", ["loader_arrow.py", "{data}"], "loader_arrow/row_per_sample"),
+        )
     },
     "transformer": {
         **{
@@ -115,7 +120,8 @@ PAIRS = {
 
 def run(side, command, environment, substitutions):
     arguments, read = command
-    arguments = [substitutions.get(a, a) for a in arguments]
+    for key in ("{threads}", "{data}"):
+        arguments = [a.replace(key, substitutions[key]) for a in arguments]
     program, rest = arguments[0], arguments[1:]
     start = (
         [substitutions["python"], str(HERE / "peers" / program)]

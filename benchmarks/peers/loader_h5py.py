@@ -6,6 +6,7 @@
 Prints one JSON line per way of reading: {"case", "windows_per_second", "bytes_per_second", "cpu_seconds_per_window"}.
   loader_h5py/open_per_sample   the file is opened for every window, as a dataset class without state does
   loader_h5py/kept_open         one handle per file
+  loader_h5py/gzip              one handle per file, shuffled and deflated chunks, h5py's chunk cache
 With --ratio FILE (output of loader_benchmark --benchmark_format=json) each line also has "ratio": processor seconds per
 window here divided by those of BM_Window, which other work on the machine disturbs least.
 """
@@ -59,16 +60,22 @@ def main():
     ours = None
     if options.ratio:
         ours = next(b["cpu_time"] * UNITS[b["time_unit"]] for b in json.loads(options.ratio.read_text())["benchmarks"]
-                    if b["name"].startswith("BM_Window"))
+                    if b["name"].startswith("BM_Window/0"))
 
     def open_per_sample(path, start):
         with h5py.File(path, "r") as file:
             return window(file, start)
 
     opened = {path: h5py.File(path, "r") for path in files}
-    ways = {"open_per_sample": open_per_sample, "kept_open": lambda path, start: window(opened[path], start)}
-    for name, read in ways.items():
-        windows, size, busy = measure(read, files, options.seconds)
+    packed = {path: h5py.File(path, "r") for path in sorted((options.folder / "gzip/cylinder/real").glob("*.h5"))}
+    ways = {
+        "open_per_sample": (open_per_sample, files),
+        "kept_open": (lambda path, start: window(opened[path], start), files),
+    }
+    if packed:
+        ways["gzip"] = (lambda path, start: window(packed[path], start), list(packed))
+    for name, (read, among) in ways.items():
+        windows, size, busy = measure(read, among, options.seconds)
         line = {"case": f"loader_h5py/{name}", "windows_per_second": round(windows, 1), "bytes_per_second": round(size),
                 "cpu_seconds_per_window": round(busy, 6)}
         if ours:

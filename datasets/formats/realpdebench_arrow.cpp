@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cmath>
 #include <cstring>
 #include <map>
 
@@ -13,7 +12,7 @@
 #include "core/text.h"
 #include "datasets/formats/arrow_table.h"
 #include "datasets/formats/place.h"
-#include "datasets/formats/scatter.h"
+#include "datasets/formats/window_layout.h"
 #include "datasets/formats/writers.h"
 
 namespace windtunnel::datasets {
@@ -75,29 +74,25 @@ class ArrowTrajectory : public Trajectory {
 
   void read(const std::vector<int64_t>& fields, int64_t begin, int64_t end, int64_t stride, float* out,
             int64_t step) const override {
+    std::vector<ChannelSource> channels;
+    for (const int64_t field : fields) channels.push_back({field});
+    deliver(channels, begin, end, stride, out, step);
+  }
+
+  void deliver(const std::vector<ChannelSource>& channels, int64_t begin, int64_t end, int64_t stride,
+               float* out, int64_t step) const override {
     check_frames(begin, end);
-    const int64_t rows = (height_ + stride - 1) / stride, columns = (width_ + stride - 1) / stride;
-    std::vector<float> narrow(static_cast<size_t>(columns));
-    for (int64_t t = begin; t < end; ++t)
-      for (int64_t row = 0; row < rows; ++row)
-        for (size_t i = 0; i < fields.size(); ++i) {
-          const Source& s = source(fields[i]);
-          const char* line =
-              s.data + (((t * height_ + row * stride) * width_) * s.channels + s.channel) * s.element;
-          float* to = out + ((t - begin) * rows + row) * columns * step + static_cast<int64_t>(i);
-          bool finite = true;
-          if (s.element == sizeof(float)) {
-            finite = scatter(reinterpret_cast<const float*>(line), columns, stride * s.channels, to, step);
-          } else {
-            for (int64_t x = 0; x < columns; ++x) {
-              double value;
-              std::memcpy(&value, line + x * stride * s.channels * s.element, sizeof value);
-              narrow[static_cast<size_t>(x)] = static_cast<float>(value);
-            }
-            finite = scatter(narrow.data(), columns, 1, to, step);
-          }
-          if (!finite) not_finite(fields[i], t, row * stride, stride, to, step);
-        }
+    thread_local std::vector<std::vector<float>> buffers;
+    if (buffers.size() < channels.size()) buffers.resize(channels.size());
+    std::vector<StoredChannel> stored(channels.size());
+    for (size_t c = 0; c < channels.size(); ++c)
+      if (channels[c].field >= 0) stored[c] = window(source(channels[c].field), begin, end, buffers[c]);
+    const WindowExtent extent{end - begin, height_, width_, stride};
+    if (lay_out(channels, stored, extent, out, step)) return;
+    std::vector<std::string> places;
+    for (const auto& c : channels)
+      places.push_back(c.field < 0 ? "" : path() + ": field '" + names_[static_cast<size_t>(c.field)] + "'");
+    throw_not_finite(places, stored, extent, begin);
   }
 
   std::vector<double> times() const override {
@@ -193,15 +188,24 @@ class ArrowTrajectory : public Trajectory {
                      "4 or 8 bytes for each of " + core::to_string(shape) + " values");
   }
 
-  [[noreturn]] void not_finite(int64_t field, int64_t frame, int64_t row, int64_t stride, const float* values,
-                               int64_t step) const {
-    int64_t x = 0;
-    while (std::isfinite(values[x * step])) ++x;
-    throw data_error(
-        path() + ": field '" + names_[static_cast<size_t>(field)] + "' is " +
-            (std::isnan(values[x * step]) ? "not a number" : "infinite") + " at frame " +
-            std::to_string(frame) + ", row " + std::to_string(row) + ", column " + std::to_string(x * stride),
-        "finite values", "repair or remove the trajectory; `windtunnel data verify` lists all such files");
+  /// Frames [begin, end) where they lie in the mapped row; doubles, and floats at odd addresses, are copied
+  /// to `buffer`.
+  StoredChannel window(const Source& s, int64_t begin, int64_t end, std::vector<float>& buffer) const {
+    const int64_t frame = height_ * width_;
+    const char* from = s.data + (begin * frame * s.channels + s.channel) * s.element;
+    if (s.element == sizeof(float) && reinterpret_cast<uintptr_t>(from) % alignof(float) == 0)
+      return {reinterpret_cast<const float*>(from), s.channels};
+    buffer.resize(static_cast<size_t>((end - begin) * frame));
+    for (size_t i = 0; i < buffer.size(); ++i, from += s.channels * s.element) {
+      double wide = 0;
+      if (s.element == sizeof(float)) {
+        std::memcpy(&buffer[i], from, sizeof(float));
+      } else {
+        std::memcpy(&wide, from, sizeof wide);
+        buffer[i] = static_cast<float>(wide);
+      }
+    }
+    return {buffer.data(), 1};
   }
 
   std::shared_ptr<const ArrowTable> table_;

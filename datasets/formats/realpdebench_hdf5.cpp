@@ -1,16 +1,14 @@
 #include "datasets/formats/realpdebench_hdf5.h"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 
 #include "core/error.h"
 #include "datasets/formats/hdf5_file.h"
 #include "datasets/formats/hdf5_values.h"
 #include "datasets/formats/place.h"
+#include "datasets/formats/window_layout.h"
 #include "datasets/formats/writers.h"
-#include "datasets/interleave.h"
-#include "datasets/stages.h"
 
 namespace windtunnel::datasets {
 
@@ -91,28 +89,23 @@ class Hdf5Trajectory : public Trajectory {
       const auto a = static_cast<size_t>(source(c.field).array);
       if (!data[a]) data[a] = arrays_[a].read(begin, end, buffers[a]);
     }
-    const StageTimer timer(Stage::layout);
-    std::vector<ChannelStream> streams;
-    bool dense = stride == 1;  // rows and frames follow each other without gaps
+    std::vector<StoredChannel> stored;
     for (const auto& c : channels) {
-      streams.push_back({nullptr, 1, c.value, c.shift, c.scale});
+      stored.emplace_back();
       if (c.field < 0) continue;
       const Source& from = sources_[static_cast<size_t>(c.field)];
-      streams.back().data = data[static_cast<size_t>(from.array)] + from.channel;
-      streams.back().step = stride * depth(from);
+      stored.back() = {data[static_cast<size_t>(from.array)] + from.channel, depth(from)};
     }
-    const int64_t rows = (height_ + stride - 1) / stride, columns = (width_ + stride - 1) / stride;
-    const int64_t lines = dense ? 1 : (end - begin) * rows;
-    const int64_t points = dense ? (end - begin) * height_ * width_ : columns;
-    std::vector<ChannelStream> line = streams;
-    for (int64_t k = 0; k < lines; ++k) {
-      for (size_t c = 0; c < channels.size(); ++c)
-        if (streams[c].data)
-          line[c].data = streams[c].data +
-                         (k / rows * height_ + k % rows * stride) * width_ * (streams[c].step / stride);
-      if (!interleave(line, points, out + k * points * step, step))
-        not_finite(channels, begin, end, stride, data);
+    const WindowExtent extent{end - begin, height_, width_, stride};
+    if (lay_out(channels, stored, extent, out, step)) return;
+    std::vector<std::string> places;
+    for (const auto& c : channels) {
+      places.emplace_back();
+      if (c.field < 0) continue;
+      const auto array = static_cast<size_t>(sources_[static_cast<size_t>(c.field)].array);
+      places.back() = arrays_[array].path() + ": field '" + names_[static_cast<size_t>(c.field)] + "'";
     }
+    throw_not_finite(places, stored, extent, begin);
   }
 
  private:
@@ -158,28 +151,6 @@ class Hdf5Trajectory : public Trajectory {
   int64_t depth(const Source& from) const {
     const auto& shape = arrays_[static_cast<size_t>(from.array)].shape();
     return shape.size() == 4 ? shape[3] : 1;
-  }
-
-  /// Names the first such value in the order of the file.
-  [[noreturn]] void not_finite(const std::vector<ChannelSource>& channels, int64_t begin, int64_t end,
-                               int64_t stride, const std::vector<const float*>& data) const {
-    for (int64_t t = begin; t < end; ++t)
-      for (int64_t row = 0; row < height_; row += stride)
-        for (const auto& c : channels)
-          for (int64_t column = 0; c.field >= 0 && column < width_; column += stride) {
-            const Source& from = sources_[static_cast<size_t>(c.field)];
-            const auto a = static_cast<size_t>(from.array);
-            const float value =
-                data[a][(((t - begin) * height_ + row) * width_ + column) * depth(from) + from.channel];
-            if (std::isfinite(value)) continue;
-            throw data_error(
-                arrays_[a].path() + ": field '" + names_[static_cast<size_t>(c.field)] + "' is " +
-                    (std::isnan(value) ? "not a number" : "infinite") + " at frame " + std::to_string(t) +
-                    ", row " + std::to_string(row) + ", column " + std::to_string(column),
-                "finite values",
-                "repair or remove the trajectory; `windtunnel data verify` lists all such files");
-          }
-    throw data_error(path_ + " changed while it was read", "a file that stays as it is");
   }
 
   std::string path_;

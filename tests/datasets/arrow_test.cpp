@@ -154,6 +154,33 @@ TEST_F(Arrow, ThreadsReadTheSame) {
   EXPECT_EQ(different, 0);
 }
 
+TEST_F(Arrow, DeliversWholeSamplesInOnePass) {
+  write(2, 1);
+  const auto t = open_trajectories(arrow_scenario(), root_.path(), Side::real)->open("1100.h5");
+  const std::vector<ChannelSource> channels = {
+      {2, 0, 1500, 3}, {-1, 7, 3, 4}, {0, 0, 0, 1}, {1, 0, -2.5f, 0.125f}};
+  for (const int64_t stride : {1, 2, 4})
+    for (const int64_t step : {4, 6}) {
+      const int64_t rows = (kHeight + stride - 1) / stride, columns = (kWidth + stride - 1) / stride;
+      std::vector<float> out(static_cast<size_t>(5 * rows * columns * step), 1);
+      t->deliver(channels, 4, 9, stride, out.data(), step);
+      for (int64_t k = 0; k < 5 * rows * columns; ++k) {
+        const auto value = [&](int field) {
+          return static_cast<float>(value_of(field, 1, 4 + k / (rows * columns), k / columns % rows * stride,
+                                             k % columns * stride));
+        };
+        const float* at = out.data() + k * step;
+        EXPECT_EQ(at[0], (value(3) - 1500) / 3);
+        EXPECT_EQ(at[1], 1);
+        EXPECT_EQ(at[2], value(0));
+        EXPECT_EQ(at[3], (value(1) + 2.5f) / 0.125f);
+        if (step > 4) {
+          EXPECT_EQ(at[4], 1) << "between the samples nothing is written";
+        }
+      }
+    }
+}
+
 TEST_F(Arrow, TruncatedAtEveryPlace) {
   write(2, 1);
   const fs::path shard = folder() / "data-00000-of-00001.arrow";
