@@ -136,7 +136,7 @@ def run(side, command, environment, substitutions):
 
 def find_programs(build):
     for folder in (build / "benchmarks", build):
-        if (folder / "fno_benchmark").exists():
+        if any(folder.glob("*_benchmark")):
             return folder
     sys.exit(f"no benchmarks under {build}; build them first: cmake --build {build}")
 
