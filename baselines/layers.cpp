@@ -3,12 +3,10 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/addcmul.h>
-#include <ATen/ops/conv3d.h>
 #include <ATen/ops/elu.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/gelu.h>
-#include <ATen/ops/linear.h>
 #include <ATen/ops/normal.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/sigmoid.h>
@@ -22,6 +20,8 @@
 #include <functional>
 #include <numeric>
 
+#include "baselines/precision.h"
+#include "baselines/recompute.h"
 #include "core/error.h"
 #include "core/text.h"
 
@@ -107,7 +107,7 @@ Linear::Linear(int64_t in, int64_t out, bool with_bias) {
   if (with_bias) bias = register_parameter("bias", uniform_values({out}, -bound, bound));
 }
 
-at::Tensor Linear::forward(const at::Tensor& x) const { return at::linear(x, weight, bias); }
+at::Tensor Linear::forward(const at::Tensor& x) const { return affine(x, weight, bias); }
 
 Convolution::Convolution(int64_t in, int64_t out, at::IntArrayRef kernel) {
   std::vector<int64_t> shape{out, in};
@@ -119,7 +119,7 @@ Convolution::Convolution(int64_t in, int64_t out, at::IntArrayRef kernel) {
 }
 
 at::Tensor convolve_same(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  return at::conv3d(x.permute({0, 4, 1, 2, 3}), weight, bias, /*stride=*/1, /*padding=*/1)
+  return convolution(x.permute({0, 4, 1, 2, 3}), weight, bias, /*stride=*/1, /*padding=*/1)
       .permute({0, 2, 3, 4, 1})
       .contiguous();
 }
@@ -144,7 +144,7 @@ at::Tensor BatchStatistics::normalise(const at::Tensor& x) {
   // The library's kernel for channels in the last axis sums thousands of rows in one float; its errors reach
   // 1e-6.
   const auto [variance, mean] = at::var_mean(rows, at::IntArrayRef{0}, /*unbiased=*/false);
-  {
+  if (!recomputing()) {
     at::NoGradGuard guard;
     const auto count = static_cast<double>(rows.size(0));
     num_batches_tracked.add_(1);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs our benchmarks and their Python peers alternately on this machine and prints medians and ratios.
+"""Runs our benchmarks and their Python peers alternately on this machine and prints medians, ratios and, where both
+tell it, the largest resident memory.
 
   compare.py --build build/release --python PYTHON                 every pair
   compare.py --build build/release --python PYTHON fno metrics     some of them
@@ -23,39 +24,42 @@ TUNED = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1
 
 
 def google(program, name, per_item=False):
-    """A case of a Google Benchmark program; the result is seconds, of an iteration or of an item."""
+    """A case of a Google Benchmark program; the result is (seconds, None), of an iteration or of an item."""
     arguments = [program, f"--benchmark_filter=^{name}(/real_time)?$", "--benchmark_format=json"]
 
     def read(text):
         entry = json.loads(text)["benchmarks"][0]
         if per_item:
-            return 1 / entry["items_per_second"]
-        return entry["real_time"] * {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1}[entry["time_unit"]]
+            return 1 / entry["items_per_second"], None
+        return entry["real_time"] * {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1}[entry["time_unit"]], None
 
     return arguments, read
 
 
 def lines(command, case, key="seconds"):
-    """A case of a program that prints one JSON object per line. A rate is turned into seconds per item."""
+    """A case of a program that prints one JSON object per line; the result is (seconds, largest MiB or None). A rate is
+    turned into seconds per item."""
 
     def read(text):
         for line in text.splitlines():
             if line.startswith("{"):
                 entry = json.loads(line)
                 if entry["case"] == case:
-                    return 1 / entry[key] if key.endswith("_per_second") else entry[key]
+                    seconds = 1 / entry[key] if key.endswith("_per_second") else entry[key]
+                    return seconds, entry.get("peak_mib")
         raise RuntimeError(f"no case {case} in: {text[-500:]}")
 
     return command, read
 
 
-def model(program, model_name, label, kind, *options):
-    """A model timed by a program with --case, and its peer."""
+def model(program, model_name, label, kind, *options, repeats=3):
+    """A model timed by a program with --case, and its peer; options go to ours."""
     peer = "gk" if model_name == "gk_transformer" else model_name.split("_")[0]
     case = f"{model_name}/{kind}/{label}"
     forward_only = ["--forward-only"] if kind == "forward" else []
-    ours = lines([program, "--case", f"{model_name}/{label}", "--threads", "{threads}", *forward_only, *options], case)
-    theirs = lines([f"{peer}_torch.py", "--case", label, "--threads", "{threads}", *forward_only], case)
+    common = ["--threads", "{threads}", "--repeats", str(repeats), *forward_only]
+    ours = lines([program, "--case", f"{model_name}/{label}", *common, *options], case)
+    theirs = lines([f"{peer}_torch.py", "--case", label, *common], case)
     return ours, theirs
 
 
@@ -73,6 +77,8 @@ def tokens(kind, label, *options):
     command = [script, "--kind", kind, "--case", label, "--threads", "{threads}", *options]
     return google("tokenizers_benchmark", f"{group}/{kind}/{label}"), lines(command, f"{group}/{kind}/{label}")
 
+
+MODELS = ("unet", "cno", "deeponet", "mwt", "gk_transformer", "transolver", "wdno", "dpot_s")
 
 # group -> name of the pair -> (ours, theirs)
 PAIRS = {
@@ -113,19 +119,34 @@ PAIRS = {
     "refinement": {f"refinement {kind} 64x64": tokens(kind, "64x64") for kind in ("forward", "update")},
     **{
         name: {f"{name} {kind} tiny": model("models_benchmark", name, "tiny", kind) for kind in ("forward", "update")}
-        for name in ("unet", "cno", "deeponet", "mwt", "gk_transformer", "transolver", "wdno", "dpot_s")
+        for name in MODELS
+    },
+    # published widths on the cylinder's grid, one sample; minutes per round, tens of GB at most
+    "published": {
+        f"{name} {kind} cylinder": model("models_benchmark", name, "cylinder", kind, repeats=1)
+        for name in MODELS
+        for kind in ("forward", "update")
+    },
+    # our products in bfloat16 against our own float32
+    "bf16": {
+        f"{name} {kind} small": (
+            model("models_benchmark", name, "small", kind, "--precision", "bf16")[0],
+            model("models_benchmark", name, "small", kind)[0],
+        )
+        for name in MODELS
+        for kind in ("forward", "update")
     },
 }
 
 
-def run(side, command, environment, substitutions):
+def run(command, environment, substitutions):
     arguments, read = command
     for key in ("{threads}", "{data}"):
         arguments = [a.replace(key, substitutions[key]) for a in arguments]
     program, rest = arguments[0], arguments[1:]
     start = (
         [substitutions["python"], str(HERE / "peers" / program)]
-        if side == "theirs"
+        if program.endswith(".py")
         else [str(substitutions["programs"] / program)]
     )
     done = subprocess.run(start + rest, capture_output=True, text=True, env=environment)
@@ -170,7 +191,7 @@ def main():
 
     results, failed = [], 0
     print(f"{options.threads} threads, {options.allocator} allocator, load {os.getloadavg()[0]:.1f} at the start")
-    print(f"{'case':34s} {'ours s':>11s} {'peer s':>11s} {'ratio':>7s}   ratios of single rounds", flush=True)
+    print(f"{'case':34s} {'ours s':>11s} {'peer s':>11s} {'ratio':>7s} {'our MiB':>7s} {'peer':>7s}   ratios of single rounds", flush=True)
     with tempfile.TemporaryDirectory() as data:
         environment["WINDTUNNEL_LOADER_DATA"] = data
         substitutions = {
@@ -181,20 +202,23 @@ def main():
         }
         for group in chosen:
             for name, (ours, theirs) in PAIRS[group].items():
-                times = {"ours": [], "theirs": []}
+                times, peaks = {"ours": [], "theirs": []}, {"ours": [], "theirs": []}
                 try:
                     for _ in range(options.rounds):
-                        times["ours"].append(run("ours", ours, environment, substitutions))
-                        times["theirs"].append(run("theirs", theirs, environment, substitutions))
+                        for side, command in (("ours", ours), ("theirs", theirs)):
+                            seconds, peak = run(command, environment, substitutions)
+                            times[side].append(seconds)
+                            peaks[side].append(peak)
                 except (RuntimeError, OSError, KeyError, IndexError, ValueError) as error:
                     print(f"{name:34s} failed: {error}", flush=True)
                     failed += 1
                     continue
                 ours_s, theirs_s = statistics.median(times["ours"]), statistics.median(times["theirs"])
                 single = " ".join(f"{b / a:.2f}" for a, b in zip(times["ours"], times["theirs"]))
-                print(f"{name:34s} {ours_s:11.5f} {theirs_s:11.5f} {theirs_s / ours_s:7.2f}   {single}", flush=True)
+                memory = " ".join(f"{max(p):7.0f}" if None not in p else f"{'':7s}" for p in peaks.values())
+                print(f"{name:34s} {ours_s:11.5f} {theirs_s:11.5f} {theirs_s / ours_s:7.2f} {memory}   {single}", flush=True)
                 results.append({"case": name, "ours_s": times["ours"], "peer_s": times["theirs"],
-                                "ratio": theirs_s / ours_s})
+                                "ratio": theirs_s / ours_s, "ours_mib": peaks["ours"], "peer_mib": peaks["theirs"]})
     if options.json:
         context = {"threads": options.threads, "allocator": options.allocator, "rounds": options.rounds,
                    "load": os.getloadavg()}

@@ -1,6 +1,6 @@
 // The trained models but FNO: forward pass in evaluation mode (for WDNO one sample) and one training update
 // (forward, backward, Adam). Prints one JSON line per case: {"case", "seconds", "peak_mib", "threads",
-// "kernels"}. Peers: peers/{unet,wdno,mwt,gk,transolver,dpot}_torch.py.
+// "kernels"}. Peers: peers/{unet,cno,deeponet,wdno,mwt,gk,transolver,dpot}_torch.py.
 //   MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=17179869184 models_benchmark --threads 2
 //   --case mwt/tiny
 #include <ATen/Parallel.h>
@@ -15,10 +15,13 @@
 #include <cstdio>
 #include <functional>
 #include <map>
+#include <optional>
 
 #include "baselines/adam.h"
 #include "baselines/baseline.h"
+#include "baselines/precision.h"
 #include "baselines/presets.h"
+#include "baselines/recompute.h"
 
 namespace {
 
@@ -98,7 +101,8 @@ void measure(const std::string& name, const std::string& kernels, int repeats, b
 int main(int argc, char** argv) {
   CLI::App app("times the trained models but FNO, whose program is fno_benchmark");
   int threads = 0, repeats = 3;
-  bool forward_only = false;
+  bool forward_only = false, recompute = false;
+  std::string precision = "float32";
   std::string kernels = "auto";
   std::vector<std::string> cases, known;
   for (const auto& model : kModels) {
@@ -110,8 +114,13 @@ int main(int argc, char** argv) {
   app.add_option("--case", cases, "cases to run")->check(CLI::IsMember(known));
   app.add_option("--kernels", kernels, "auto, fast or reference");
   app.add_flag("--forward-only", forward_only, "no training update");
+  app.add_flag("--recompute", recompute, "compute inner values twice in the update");
+  app.add_option("--precision", precision, "of products")->check(CLI::IsMember({"float32", "bf16"}));
   CLI11_PARSE(app, argc, argv);
   if (threads > 0) at::set_num_threads(threads);
+  const baselines::PrecisionScope products(precision == "bf16");
+  std::optional<baselines::RecomputeScope> scope;
+  if (recompute) scope.emplace();
   for (const auto& name : cases) measure(name, kernels, repeats, forward_only);
   return 0;
 }

@@ -10,6 +10,7 @@
 
 #include "baselines/checkpoint.h"
 #include "baselines/padding.h"
+#include "baselines/precision.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/log.h"
@@ -31,6 +32,7 @@
 #include "runners/sanity.h"
 #include "runners/tensors.h"
 #include "runners/trainer.h"
+#include "runners/update_memory.h"
 #include "tasks/task.h"
 
 namespace fs = std::filesystem;
@@ -188,12 +190,14 @@ class Run {
     results::Journal journal(folder_.journal());
     journal.append(resumed ? "resume" : "start", {{"config_sha256", config_.sha256()}});
 
+    const baselines::PrecisionScope precision(config_.training.precision == "bf16");
     measure_statistics();
     const Stopwatch training;
     train(journal);
     const double train_wall = training.wall(), train_cpu = training.cpu();
     if (until == RunUntil::trained) return nullptr;
 
+    tell_rounding(journal);
     const Stopwatch testing;
     tasks::Predictor predict = predictor(model_, static_cast<uint64_t>(config_.training.seed));
     if (model_->in_physical_units()) predict = in_physical_units(predict, normalizer_);
@@ -320,8 +324,8 @@ class Run {
           model_->load_state(stages_.back().weights, done.string());
         seed_everything(
             core::stream_seed(static_cast<uint64_t>(config_.training.seed), "stage/" + stage.name));
-        const StageTrainer trainer{config_,     stage,       task_.protocol, *train_,
-                                   *validation, normalizer_, journal,        state};
+        const StageTrainer trainer{config_,     stage,   task_.protocol, *train_,   *validation,
+                                   normalizer_, journal, state,          recompute_};
         if (auto* phased = dynamic_cast<baselines::PhasedTraining*>(model_.get()))
           stages_.push_back(PhaseTrainer{trainer, folder_.root / "cache" / stage.name}.run(model_, *phased));
         else
@@ -358,41 +362,50 @@ class Run {
   void check_first_batch() {
     const int64_t part =
         (config_.training.batch_size + config_.training.accumulate - 1) / config_.training.accumulate;
-    zero_gradients_ = check_on(std::min<int64_t>(2, part)).zero_gradient_parameters;
+    const auto [x, y] = first_samples(std::min<int64_t>(2, part));
+    zero_gradients_ = check_model(model_, x, y).zero_gradient_parameters;
     if (!zero_gradients_.empty())
       core::log_warning(std::to_string(zero_gradients_.size()) +
                         " parameters get no gradient, first: " + zero_gradients_.front());
-    if (part > 4) check_memory(part);
+    if (part <= 2) return;
+    const double budget =
+        config_.memory_budget > 0 ? config_.memory_budget * 1e9 : available_memory_mb() * 0x1p20;
+    recompute_ = fit_update(model_, x, y, {config_.training.batch_size, config_.training.accumulate}, budget)
+                     .recompute;
   }
 
-  SanityReport check_on(int64_t samples) {
+  /// The first training samples in order, x and y (B,T,H,W,C).
+  std::pair<at::Tensor, at::Tensor> first_samples(int64_t count) const {
     datasets::LoaderOptions options;
-    options.batch_size = samples;
+    options.batch_size = count;
     options.normalizer = &normalizer_;
     datasets::Loader loader(*train_, options);
     datasets::Batch batch;
     loader.next(batch);
-    return check_model(model_, view(batch.input), view(batch.target));
+    return {view(batch.input).clone(), view(batch.target).clone()};
   }
 
-  /// Refuses a batch that cannot fit, from what two and four samples took. `part`: samples at a time.
-  void check_memory(int64_t part) {
-    const double two = peak_memory_mb();
-    check_on(4);
-    const double per_sample = (peak_memory_mb() - two) / 2;
-    double weights = 0;
-    for (const auto& parameter : model_->trainable_parameters()) weights += parameter.numel() * 4e-6;
-    const double kept = 4 * weights;  // two moments, the gradient, the best weights
-    const double needed = per_sample * static_cast<double>(part - 4) + kept, free = available_memory_mb();
-    if (needed <= free) return;
-    const auto fit = static_cast<int64_t>(std::max(1.0, 4 + (0.9 * free - kept) / per_sample));
-    const int64_t parts = (config_.training.batch_size + fit - 1) / fit;
-    const auto gb = [](double mb) { return core::number(std::round(mb / 100) / 10) + " GB"; };
-    throw environment_error("an update of " + std::to_string(part) + " samples needs about " + gb(needed) +
-                                " more memory, " + gb(free) + " are free",
-                            "memory for the batch",
-                            "--set training.accumulate=" + std::to_string(parts) +
-                                " gathers the same gradient in parts; or a smaller --batch-size or --preset");
+  /// What bf16 costs: distance of the forecasts in both precisions, relative L2, on the first test windows.
+  void tell_rounding(results::Journal& journal) const {
+    if (config_.training.precision != "bf16") return;
+    datasets::LoaderOptions options;
+    options.batch_size = std::min(config_.training.eval_batch_size, test_->size());
+    options.normalizer = &normalizer_;
+    datasets::Loader loader(*test_, options);
+    datasets::Batch batch;
+    loader.next(batch);
+    const at::NoGradGuard guard;
+    model_->eval();
+    const auto forecast = [&](bool bf16) {
+      const baselines::PrecisionScope precision(bf16);
+      model_->seed_prediction(static_cast<uint64_t>(config_.training.seed));
+      return model_->predict(view(batch.input)).to(at::kDouble);
+    };
+    const at::Tensor exact = forecast(false);
+    const double distance = ((forecast(true) - exact).norm() / exact.norm()).item<double>();
+    core::log_info("bf16 moves the forecasts by " + core::number(100 * distance) + " % (relative L2, " +
+                   std::to_string(batch.size()) + " test windows)");
+    journal.append("rounding", {{"precision", "bf16"}, {"relative_l2", distance}, {"windows", batch.size()}});
   }
 
   std::vector<std::string> captured_ids() const {
@@ -422,6 +435,7 @@ class Run {
   datasets::Normalizer normalizer_;
   std::unique_ptr<datasets::WindowDataset> train_, test_;
   int64_t n_val_ = 0;
+  bool recompute_ = false;
   std::vector<StageResult> stages_;
   std::vector<std::string> zero_gradients_;
   std::string initial_sha256_;

@@ -1,6 +1,7 @@
 #include "runners/run_config.h"
 
 #include "baselines/baseline.h"
+#include "baselines/precision.h"
 #include "baselines/presets.h"
 #include "core/error.h"
 #include "core/sha256.h"
@@ -29,6 +30,10 @@ void TrainingOptions::describe(core::OptionVisitor& v) {
     "validations per training stage (0: as many as the protocol says)", core::kNotNegative);
   v("validation_windows", validation_windows,
     "validation windows, evenly spaced, that choose the checkpoint (0: all)", core::kNotNegative);
+  v.choice(
+      "precision", precision, {"float32", "bf16"},
+      "factors of matrix products and convolutions; bf16 rounds them to 8 bits and needs a processor that "
+      "multiplies them");
 }
 
 void DataOptions::describe(core::OptionVisitor& v) {
@@ -70,6 +75,12 @@ void RunRequest::describe(core::OptionVisitor& v) {
   v("batch_size", batch_size, "samples per update (0: the preset's)", core::kNotNegative);
   v("rounds", rounds, "autoregressive rounds in the test (0: the preset's)", core::kNotNegative);
   v("seed", seed, "seed (-1: the preset's)");
+  v.choice("precision", precision, {"", "float32", "bf16"}, "short for --set training.precision=...");
+  v("memory_budget", memory_budget,
+    "GB that an update may take (0: what is free); inner values are computed twice where that saves enough, "
+    "and a "
+    "batch that cannot fit is refused",
+    core::kNotNegative);
   v("set", set, "any setting as block.key=value, for example model.width=32,training.learning_rate=1e-3");
 }
 
@@ -141,6 +152,11 @@ RunConfig resolve(const RunRequest& request) {
   if (request.batch_size > 0) config.training.batch_size = request.batch_size;
   if (request.rounds > 0) config.evaluation.rounds = request.rounds;
   if (request.seed >= 0) config.training.seed = request.seed;
+  if (!request.precision.empty()) config.training.precision = request.precision;
+  if (config.training.precision == "bf16" && !baselines::bf16_supported())
+    throw environment_error("this processor does not multiply bfloat16 numbers", "AVX512-BF16 or AMX",
+                            "--precision float32");
+  config.memory_budget = request.memory_budget;
 
   if (request.data.empty())
     throw usage_error("no data folder", "--data DIR with the folder of scenario '" + request.scenario + "'",

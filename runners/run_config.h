@@ -23,6 +23,7 @@ struct TrainingOptions : core::Options {
   int64_t early_stop = 0;
   int64_t validation_points = 0;   ///< 0: the protocol's number
   int64_t validation_windows = 0;  ///< 0: the whole validation split
+  std::string precision = "float32";
   void describe(core::OptionVisitor& v) override;
 };
 
@@ -60,6 +61,8 @@ struct RunRequest : core::Options {
   int64_t batch_size = 0;
   int64_t rounds = 0;
   int64_t seed = -1;
+  std::string precision;
+  double memory_budget = 0;
   std::vector<std::string> set;
   void describe(core::OptionVisitor& v) override;
 };
@@ -74,6 +77,7 @@ struct RunConfig {
   TrainingOptions training;
   DataOptions data;
   EvaluationOptions evaluation;
+  double memory_budget = 0;  ///< GB that an update may take; 0: what is free
   std::filesystem::path data_root, folder;
 
   /// What is stored in config.yaml and compared when a run goes on.

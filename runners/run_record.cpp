@@ -367,7 +367,7 @@ results::RecordDraft draft_run_record(const FinishedRun& run) {
       {"trainable", run.info.trainable},
       {"parameters", real_parameters(*run.model)},
       {"weights_sha256", state.empty() ? core::Json(nullptr) : core::Json(weights_sha256(state))},
-      {"precision", "float32"},
+      {"precision", run.config.training.precision == "bf16" ? "float32, products bfloat16" : "float32"},
       {"pretrained_from", run.pretrained_from}};
   if (!run.initial_weights_sha256.empty()) draft.model["initial_weights_sha256"] = run.initial_weights_sha256;
   draft.training = training_block(run);

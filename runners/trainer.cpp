@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <optional>
 
 #include "baselines/adam.h"
+#include "baselines/recompute.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -20,7 +22,10 @@ namespace windtunnel::runners {
 namespace {
 
 /// Gradient of the loss of x and y (B,T,H,W,C) in `parts` parts of the batch; returns the loss.
-double gather_gradient(baselines::Baseline& model, const at::Tensor& x, const at::Tensor& y, int64_t parts) {
+double gather_gradient(baselines::Baseline& model, const at::Tensor& x, const at::Tensor& y, int64_t parts,
+                       bool recompute) {
+  std::optional<baselines::RecomputeScope> scope;
+  if (recompute) scope.emplace();
   const int64_t batch = x.size(0), size = (batch + parts - 1) / parts;
   double sum = 0;
   for (int64_t at = 0; at < batch; at += size) {
@@ -123,7 +128,8 @@ StageResult StageTrainer::run(const std::shared_ptr<baselines::Baseline>& model)
     loader.next(batch);
     model->train();
     adam.zero_grad();
-    const double value = gather_gradient(*model, view(batch.input), view(batch.target), t.accumulate);
+    const double value =
+        gather_gradient(*model, view(batch.input), view(batch.target), t.accumulate, recompute);
     if (!std::isfinite(value)) {
       journal.append("diverged", {{"stage", stage.name}, {"update", update}});
       throw model_error("training loss is " + core::number(value) + " at update " + std::to_string(update) +

@@ -38,6 +38,7 @@ struct StageTrainer {
   const datasets::Normalizer& normalizer;
   results::Journal& journal;
   std::filesystem::path state_path;
+  bool recompute = false;  ///< inner values of the model's blocks are computed twice, to save memory
 
   /// Trains `model` from its present weights, or from the saved state. A loss that is not finite is a model
   /// error; the last saved state stays. Ctrl-C saves and throws Error(interrupted).

@@ -1,8 +1,10 @@
 #include "baselines/cno/blocks.h"
 
 #include <ATen/ops/batch_norm.h>
-#include <ATen/ops/conv3d.h>
 #include <ATen/ops/leaky_relu.h>
+
+#include "baselines/precision.h"
+#include "baselines/recompute.h"
 
 namespace windtunnel::baselines::cno {
 namespace {
@@ -14,10 +16,11 @@ std::shared_ptr<Convolution> cube(int64_t in, int64_t out) {
 }
 
 at::Tensor convolve(const at::Tensor& x, const Convolution& layer) {
-  return at::conv3d(x, layer.weight, layer.bias, /*stride=*/1, /*padding=*/1);
+  return convolution(x, layer.weight, layer.bias, /*stride=*/1, /*padding=*/1);
 }
 
 at::Tensor normalise(const at::Tensor& x, BatchStatistics& norm) {
+  if (recomputing()) return at::batch_norm(x, norm.weight, norm.bias, {}, {}, true, 0.1, 1e-5, x.is_cuda());
   if (norm.is_training()) norm.num_batches_tracked.add_(1);
   return at::batch_norm(x, norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.is_training(),
                         0.1, 1e-5, x.is_cuda());

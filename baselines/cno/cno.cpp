@@ -3,6 +3,7 @@
 #include <ATen/ops/cat.h>
 
 #include "baselines/check.h"
+#include "baselines/recompute.h"
 #include "core/error.h"
 
 namespace windtunnel::baselines {
@@ -25,6 +26,12 @@ bool reads_time_as_channels(const ModelContext& context, int64_t ratio) {
 }
 
 std::string number(size_t i) { return std::to_string(i); }
+
+/// v and the expanded skip connection side by side, (B,C+C',X,Y,Z).
+at::Tensor joined(const at::Tensor& v, const at::Tensor& skip,
+                  const std::shared_ptr<cno::ConvolutionBlock>& expansion) {
+  return at::cat({v, recompute(expansion, skip)}, 1);
+}
 
 }  // namespace
 
@@ -87,19 +94,19 @@ Cno::Cno(const ModelContext& context, const CnoOptions& o)
 at::Tensor Cno::network(at::Tensor v) {
   const auto n = static_cast<size_t>(layers_), per_level = static_cast<size_t>(residuals_);
   std::vector<at::Tensor> skips;
-  v = lift_->forward(v);
+  v = recompute(lift_, v);
   for (size_t i = 0; i < n; ++i) {
     at::Tensor skip = v;
-    for (size_t j = 0; j < per_level; ++j) skip = res_nets_[i * per_level + j]->forward(skip);
+    for (size_t j = 0; j < per_level; ++j) skip = recompute(res_nets_[i * per_level + j], skip);
     skips.push_back(skip);
-    v = encoder_[i]->forward(v);
+    v = recompute(encoder_[i], v);
   }
-  for (size_t j = res_nets_.size(); j-- > n * per_level;) v = res_nets_[j]->forward(v);
+  for (size_t j = res_nets_.size(); j-- > n * per_level;) v = recompute(res_nets_[j], v);
   for (size_t i = 0; i < n; ++i) {
-    v = i == 0 ? expansion_[n]->forward(v) : at::cat({v, expansion_[n - i]->forward(skips[n - i])}, 1);
-    v = decoder_[i]->forward(decoder_inv_[i]->forward(v));
+    v = i == 0 ? recompute(expansion_[n], v) : joined(v, skips[n - i], expansion_[n - i]);
+    v = recompute(decoder_[i], recompute(decoder_inv_[i], v));
   }
-  return project_->forward(at::cat({v, expansion_[0]->forward(skips[0])}, 1));
+  return recompute(project_, joined(v, skips[0], expansion_[0]));
 }
 
 at::Tensor Cno::forward(const at::Tensor& x) {

@@ -5,7 +5,6 @@
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/baddbmm.h>
 #include <ATen/ops/batch_norm.h>
-#include <ATen/ops/conv3d.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/max_pool3d.h>
 #include <ATen/ops/relu.h>
@@ -13,7 +12,8 @@
 #include <algorithm>
 
 #include "baselines/check.h"
-#include "baselines/trace.h"
+#include "baselines/precision.h"
+#include "baselines/relu_dropout.h"
 #include "core/array.h"
 #include "core/error.h"
 
@@ -107,7 +107,7 @@ at::Tensor DeepOnet::branch(const at::Tensor& field) {
   at::Tensor x = field.permute({0, 4, 1, 2, 3});  // channels last in memory
   for (size_t i = 0; i < stages_.size(); ++i) {
     const auto& [convolution, norm] = stages_[i];
-    x = at::conv3d(x, convolution->weight, convolution->bias, /*stride=*/1, /*padding=*/1);
+    x = baselines::convolution(x, convolution->weight, convolution->bias, /*stride=*/1, /*padding=*/1);
     if (is_training()) {
       if (x.numel() == x.size(1))
         throw model_error(
@@ -122,7 +122,7 @@ at::Tensor DeepOnet::branch(const at::Tensor& field) {
   }
   x = at::adaptive_avg_pool3d(x, {1, kPooled, kPooled}).reshape({field.size(0), -1});
   const double rate = is_training() ? dropout_rate_ : 0;
-  return branch_fc_[1]->forward(dropout(at::relu(branch_fc_[0]->forward(x)), rate));
+  return branch_fc_[1]->forward(relu_dropout(branch_fc_[0]->forward(x), rate));
 }
 
 at::Tensor DeepOnet::trunk(const at::Tensor& coordinates) const {
@@ -155,9 +155,9 @@ at::Tensor DeepOnet::combine(const at::Tensor& features, const at::Tensor& coord
   const at::Tensor weights = output_fc_[0]->weight.unsqueeze(0) * features.unsqueeze(1);  // (B,hidden,p)
   at::Tensor x = at::baddbmm(output_fc_[0]->bias, points.unsqueeze(0).expand({features.size(0), -1, -1}),
                              weights.transpose(1, 2));
-  x = dropout(at::relu_(x), rate).flatten(0, 1);
+  x = relu_dropout(x, rate).flatten(0, 1);
   x = output_fc_[1]->forward(x);
-  return output_fc_[2]->forward(dropout(at::relu_(x), rate));
+  return output_fc_[2]->forward(relu_dropout(x, rate));
 }
 
 /// The same without gradient: piece by piece along the points, so that the hidden layers stay small.

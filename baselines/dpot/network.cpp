@@ -4,10 +4,11 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/group_norm.h>
-#include <ATen/ops/linear.h>
 
 #include <cmath>
 
+#include "baselines/precision.h"
+#include "baselines/recompute.h"
 #include "baselines/trace.h"
 
 namespace windtunnel::baselines {
@@ -22,7 +23,7 @@ at::Tensor group_norm(const at::Tensor& v, const Affine& affine) {
 }
 
 at::Tensor pointwise(const at::Tensor& v, const Convolution& c) {
-  return at::linear(v, c.weight.view({c.weight.size(0), c.weight.size(1)}), c.bias);
+  return affine(v, c.weight.view({c.weight.size(0), c.weight.size(1)}), c.bias);
 }
 
 void report(const std::string& name, const at::Tensor& v) {
@@ -130,7 +131,7 @@ at::Tensor DpotNetwork::output(const at::Tensor& v) const {
       project_->weight.view({out_frames_, out_channels_, o}).narrow(1, 0, channels).reshape({-1, o});
   const at::Tensor bias =
       project_->bias.view({out_frames_, out_channels_}).narrow(1, 0, channels).reshape({-1});
-  y = at::linear(y, weight, bias).view({batch, g, g, p, p, out_frames_, channels});
+  y = affine(y, weight, bias).view({batch, g, g, p, p, out_frames_, channels});
   y = y.permute({0, 5, 1, 3, 2, 4, 6}).reshape({batch, out_frames_, g * p, g * p, channels});
   if (Trace* trace = Trace::active())
     trace->value("dpot_model.out_layer",
@@ -141,7 +142,7 @@ at::Tensor DpotNetwork::output(const at::Tensor& v) const {
 at::Tensor DpotNetwork::forward(const at::Tensor& x) const {
   at::Tensor v = embedding_->forward(x);
   if (Trace* trace = Trace::active()) trace->value("dpot_model.time_agg_layer", v);
-  for (const auto& block : blocks_) v = block->forward(v);
+  for (const auto& block : blocks_) v = recompute(block, v);
   return output(v);
 }
 

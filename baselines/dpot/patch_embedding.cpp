@@ -5,11 +5,11 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/einsum.h>
-#include <ATen/ops/linear.h>
 #include <ATen/ops/linspace.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/stack.h>
 
+#include "baselines/precision.h"
 #include "baselines/trace.h"
 
 namespace windtunnel::baselines {
@@ -55,7 +55,7 @@ void PatchEmbedding::trace_patches(const at::Tensor& activated) const {
   Trace* trace = Trace::active();
   if (!trace) return;
   const at::Tensor w = widen_->weight.view({widen_->weight.size(0), sizes_.hidden});
-  const at::Tensor features = at::linear(activated, w, widen_->bias);
+  const at::Tensor features = affine(activated, w, widen_->bias);
   trace->value("dpot_model.patch_embed",
                features.reshape({-1, sizes_.grid, sizes_.grid, w.size(0)}).permute({0, 3, 1, 2}));
 }
@@ -72,9 +72,9 @@ at::Tensor PatchEmbedding::forward(const at::Tensor& x) const {
     return patch_->weight.narrow(1, from, count).permute({0, 2, 3, 1}).reshape({hidden, p * p * count});
   };
   const at::Tensor constants =
-      at::linear(constant_patches_, matrix(fields, sizes_.in_channels + 3 - fields), patch_->bias);
+      affine(constant_patches_, matrix(fields, sizes_.in_channels + 3 - fields), patch_->bias);
   at::Tensor a =
-      at::linear(patches(x.reshape({batch * frames, sizes_.side, sizes_.side, fields})), matrix(0, fields))
+      affine(patches(x.reshape({batch * frames, sizes_.side, sizes_.side, fields})), matrix(0, fields))
           .view({batch, frames, g, g, hidden});
   a = act_.consume(a + constants);
   trace_patches(a);

@@ -6,12 +6,13 @@
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/layer_norm.h>
-#include <ATen/ops/linear.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/stack.h>
 
 #include <cmath>
 
+#include "baselines/precision.h"
+#include "baselines/relu_dropout.h"
 #include "baselines/trace.h"
 
 namespace windtunnel::baselines {
@@ -62,7 +63,7 @@ at::Tensor GalerkinAttention::scores(const at::Tensor& x) const {
   const at::Tensor weight = at::cat({linears_[1]->weight, linears_[2]->weight});
   const at::Tensor bias = at::cat({linears_[1]->bias, linears_[2]->bias});
   const at::Tensor kv =
-      at::layer_norm(at::linear(x, weight, bias).view({batch, n, 2, heads_, d}), {d}, {}, {}, eps_);
+      at::layer_norm(affine(x, weight, bias).view({batch, n, 2, heads_, d}), {d}, {}, {}, eps_);
   const at::Tensor sums = kv.sum(1);  // (B,2,heads,d)
   std::vector<at::Tensor> products;
   for (const at::Tensor& sample : kv.unbind(0)) {
@@ -121,7 +122,8 @@ at::Tensor GalerkinEncoderLayer::forward(const at::Tensor& x, const AttentionDro
   static const Activation relu("relu");
   const auto training_dropout = [&](at::Tensor t, double p) { return is_training() ? dropout(t, p) : t; };
   const at::Tensor y = add_to(training_dropout(attention_->forward(x, drop), encoder_dropout_), x);
-  const at::Tensor hidden = training_dropout(relu.consume(first_->forward(y)), ffn_dropout_);
+  const at::Tensor hidden =
+      is_training() ? relu_dropout(first_->forward(y), ffn_dropout_) : relu.consume(first_->forward(y));
   const at::Tensor z = add_to(training_dropout(second_->forward(hidden), encoder_dropout_), y);
   if (Trace* trace = Trace::active()) trace->value(path_, z);
   return z;

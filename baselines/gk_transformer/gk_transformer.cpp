@@ -6,6 +6,7 @@
 #include "baselines/check.h"
 #include "baselines/gk_transformer/encoder_layer.h"
 #include "baselines/gk_transformer/regressor.h"
+#include "baselines/recompute.h"
 #include "baselines/trace.h"
 #include "core/error.h"
 
@@ -116,7 +117,9 @@ at::Tensor GkTransformer::forward(const at::Tensor& field) {
   if (Trace* trace = Trace::active()) trace->value("downscaler", x);
   const int64_t features = x.size(4);
   x = x.view({batch, -1, features});
-  for (const auto& layer : layers_) x = layer->forward(x, attention_dropout());
+  for (const auto& layer : layers_)
+    x = recompute([layer, drop = attention_dropout()](const auto& in) { return layer->forward(in[0], drop); },
+                  {x});
   x = regressor_->forward(x.view({batch, frames, height, width, features}));
   return x.view({batch, frames, height, width, output_.channels, -1})
       .permute({0, 1, 5, 2, 3, 4})

@@ -2,10 +2,11 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/constant_pad_nd.h>
-#include <ATen/ops/linear.h>
 #include <ATen/ops/linspace.h>
 #include <ATen/ops/outer.h>
 
+#include "baselines/precision.h"
+#include "baselines/recompute.h"
 #include "baselines/trace.h"
 
 namespace windtunnel::baselines {
@@ -51,7 +52,7 @@ SpectralRegressor::SpectralRegressor(const GkTransformerOptions& o, int64_t outp
 at::Tensor SpectralRegressor::lift(const at::Tensor& features) const {
   const int64_t width = features.size(4), d = fc_->weight.size(0);
   // The three grid channels and the bias are the same for all samples.
-  at::Tensor y = at::linear(features, fc_->weight.narrow(1, 0, width), fc_->bias);
+  at::Tensor y = affine(features, fc_->weight.narrow(1, 0, width), fc_->bias);
   for (int64_t axis = 0; axis < 3; ++axis) {
     const int64_t n = features.size(axis + 1);
     const at::Tensor grid = at::linspace(0, 1, n, at::kDouble).to(features.options());
@@ -69,7 +70,7 @@ at::Tensor SpectralRegressor::layer(size_t index, const at::Tensor& x,
   at::Tensor y = spectral_[index]->convolve(x, modes_, grid);
   report("regressor.spectral_conv." + number, y);
   const at::Tensor local =
-      at::linear(cut(x, grid.wanted), convs_[index]->weight.view({d, d}), convs_[index]->bias);
+      affine(cut(x, grid.wanted), convs_[index]->weight.view({d, d}), convs_[index]->bias);
   y = norms_[index]->normalise(local.requires_grad() ? y + local : y.add_(local));
   report("regressor.bns." + number, y);
   return y;
@@ -88,7 +89,8 @@ at::Tensor SpectralRegressor::forward(const at::Tensor& features) const {
       constexpr int64_t p = kRegressorPadding;
       x = at::constant_pad_nd(x, {0, 0, 0, p, 0, p, 0, p});
     }
-    x = layer(l, x, {period, inside_only ? inside : period});
+    const CornerSpectralConv::Grid grid{period, inside_only ? inside : period};
+    x = recompute([this, l, grid](const auto& in) { return layer(l, in[0], grid); }, {x});
     if (!last) x = gelu_.consume(x);
   }
   return last_->forward(activation_.consume(first_->forward(cut(x, inside))));

@@ -2,6 +2,7 @@
 
 #include "baselines/check.h"
 #include "baselines/matching_load.h"
+#include "baselines/recompute.h"
 #include "core/error.h"
 
 namespace windtunnel::baselines {
@@ -59,7 +60,7 @@ at::Tensor Mwt::forward(const at::Tensor& field) {
   const int64_t batch = field.size(0), frames = input_.frames, height = input_.height, width = input_.width;
   at::Tensor x = lk_->forward(field.permute({0, 2, 3, 1, 4}).contiguous());  // (B,H,W,T,q)
   for (size_t z = 0; z < blocks_.size(); ++z) {
-    x = blocks_[z]->forward(x);
+    x = recompute(blocks_[z], x);
     if (z + 1 < blocks_.size()) x = relu.consume(x);
   }
   x = lc1_->forward(relu.consume(lc0_->forward(x)));

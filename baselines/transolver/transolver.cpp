@@ -5,6 +5,7 @@
 #include <ATen/ops/layer_norm.h>
 
 #include "baselines/check.h"
+#include "baselines/recompute.h"
 #include "baselines/trace.h"
 #include "baselines/transolver/physics_attention.h"
 #include "core/array.h"
@@ -154,7 +155,8 @@ at::Tensor Transolver::forward(const at::Tensor& x) {
   at::Tensor f = preprocess_->forward(x.reshape({batch, -1, x.size(-1)}));
   if (Trace* trace = Trace::active()) trace->value("preprocess", f);
   f = add_to(std::move(f), placeholder_);
-  for (const auto& block : blocks_) f = block->forward(f, grid_);
+  for (const auto& block : blocks_)
+    f = recompute([block, grid = grid_](const auto& in) { return block->forward(in[0], grid); }, {f});
   return f.view({batch, x.size(1), x.size(2), x.size(3), out_dim_});
 }
 

@@ -10,6 +10,7 @@
 
 #include <cmath>
 
+#include "baselines/recompute.h"
 #include "baselines/trace.h"
 #include "core/array.h"
 #include "core/error.h"
@@ -128,6 +129,18 @@ at::Tensor Network::through(const Stage& stage, at::Tensor h, const at::Tensor& 
   return h;
 }
 
+at::Tensor Network::recompute_stage(const Stage& stage, std::vector<at::Tensor> fields,
+                                    const at::Tensor& time, const Positions& positions) const {
+  fields.insert(fields.end(), {time, positions.rotation, positions.bias});
+  return recompute(
+      [this, &stage](const std::vector<at::Tensor>& in) {
+        const size_t n = in.size() - 3;
+        const at::Tensor h = n == 1 ? in[0] : at::cat(at::TensorList(in.data(), n), -1);
+        return through(stage, h, in[n], {in[n + 1], in[n + 2]});
+      },
+      std::move(fields));
+}
+
 at::Tensor Network::forward(const at::Tensor& x, const at::Tensor& steps, int64_t bias_frames) const {
   const Positions positions{rotary_->forward(x.size(1)), position_bias_->forward(bias_frames)};
   const at::Tensor embedding = time_embedding(steps);
@@ -141,7 +154,7 @@ at::Tensor Network::forward(const at::Tensor& x, const at::Tensor& steps, int64_
   const at::Tensor first = h;
   std::vector<at::Tensor> skips;
   for (const Stage& stage : down_) {
-    h = through(stage, h, time, positions);
+    h = recompute_stage(stage, {h}, time, positions);
     skips.push_back(h);
     if (stage.resample) h = convolve(h, *stage.resample, {1, 2, 2}, {0, 1, 1});
   }
@@ -154,7 +167,7 @@ at::Tensor Network::forward(const at::Tensor& x, const at::Tensor& steps, int64_
   h = mid2_->forward(h, time);
   tell("mid_block2", h);
   for (const Stage& stage : up_) {
-    h = through(stage, at::cat({h, skips.back()}, -1), time, positions);
+    h = recompute_stage(stage, {h, skips.back()}, time, positions);
     skips.pop_back();
     if (stage.resample) h = upsample(h, *stage.resample);
   }

@@ -49,6 +49,9 @@ class Network {
   at::Tensor time_embedding(const at::Tensor& steps) const;
   at::Tensor through(const Stage& stage, at::Tensor h, const at::Tensor& time,
                      const Positions& positions) const;
+  /// through() of the fields side by side; a block of recompute().
+  at::Tensor recompute_stage(const Stage& stage, std::vector<at::Tensor> fields, const at::Tensor& time,
+                             const Positions& positions) const;
   void tell(const std::string& name, const at::Tensor& value) const;  ///< to the active trace, channels first
 
   NetworkShape shape_;

@@ -3,16 +3,9 @@
 #include <cstdint>
 #include <cstring>
 
-// Eight floats at a time, mapped by the compiler to whatever registers there are. Functions marked
-// WINDTUNNEL_CLONES are compiled once per instruction set and chosen at start-up; the helpers below are
-// inlined into them.
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
-#define WINDTUNNEL_CLONES __attribute__((target_clones("default", "arch=x86-64-v3")))
-#else
-#define WINDTUNNEL_CLONES
-#endif
-#define WINDTUNNEL_INLINE [[gnu::always_inline]] inline
+#include "baselines/clones.h"
 
+// Eight floats at a time, mapped by the compiler to whatever registers there are.
 namespace windtunnel::baselines::unet::simd {
 
 inline constexpr int64_t kLanes = 8;

@@ -1,12 +1,12 @@
 #include "baselines/unet/weights.h"
 
 #include <ATen/ops/addmm.h>
-#include <ATen/ops/conv3d.h>
 #include <ATen/ops/layer_norm.h>
-#include <ATen/ops/linear.h>
 #include <c10/util/accumulate.h>
 
 #include <cmath>
+
+#include "baselines/precision.h"
 
 namespace windtunnel::baselines::unet {
 
@@ -32,7 +32,7 @@ at::Tensor ChannelNorm::forward(const at::Tensor& x) const {
 }
 
 at::Tensor linear(const at::Tensor& x, const Weights& weights) {
-  return at::linear(x, matrix(weights.weight), weights.bias);
+  return affine(x, matrix(weights.weight), weights.bias);
 }
 
 at::Tensor linear_plus(const at::Tensor& residual, const at::Tensor& x, const Weights& weights) {
@@ -44,7 +44,7 @@ at::Tensor linear_plus(const at::Tensor& residual, const at::Tensor& x, const We
 
 at::Tensor convolve(const at::Tensor& x, const Weights& weights, at::IntArrayRef stride,
                     at::IntArrayRef padding) {
-  return at::conv3d(x.permute({0, 4, 1, 2, 3}), weights.weight, weights.bias, stride, padding)
+  return convolution(x.permute({0, 4, 1, 2, 3}), weights.weight, weights.bias, stride, padding)
       .permute({0, 2, 3, 4, 1})
       .contiguous();
 }

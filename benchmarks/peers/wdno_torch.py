@@ -10,7 +10,6 @@ from peer_timing import best, report, shapes
 from unet_torch import Unet3d
 
 
-
 class Wdno(torch.nn.Module):
     """Haar wavelet; states (B,Cw,f,h,w)."""
 
@@ -90,6 +89,7 @@ def main():
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--case", action="append", choices=sorted(CASES))
+    parser.add_argument("--forward-only", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
@@ -98,6 +98,8 @@ def main():
         model = Wdno(case["dim"], case["dim_mults"], case["shape_in"], case["samples"])
         x, y = torch.randn(case["batch"], *case["shape_in"]), torch.randn(case["batch"], *case["shape_out"])
         report(f"wdno/forward/{name}", best(lambda: model(x), arguments.repeats))
+        if arguments.forward_only:
+            continue
         optimiser = torch.optim.Adam(model.parameters(), lr=1e-4)
 
         def update():
