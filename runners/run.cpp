@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <optional>
 
 #include "baselines/checkpoint.h"
@@ -363,14 +364,18 @@ class Run {
     const int64_t part =
         (config_.training.batch_size + config_.training.accumulate - 1) / config_.training.accumulate;
     const auto [x, y] = first_samples(std::min<int64_t>(2, part));
+    const Stopwatch check;
     zero_gradients_ = check_model(model_, x, y).zero_gradient_parameters;
     if (!zero_gradients_.empty())
       core::log_warning(std::to_string(zero_gradients_.size()) +
                         " parameters get no gradient, first: " + zero_gradients_.front());
     if (part <= 2) return;
+    const bool quick = check.wall() < 2;  // large fields tell their need from two samples as well
+    const auto [several_x, several_y] = first_samples(quick && part >= 4 ? 4 : 2);
     const double budget =
         config_.memory_budget > 0 ? config_.memory_budget * 1e9 : available_memory_mb() * 0x1p20;
-    recompute_ = fit_update(model_, x, y, {config_.training.batch_size, config_.training.accumulate}, budget)
+    recompute_ = fit_update(model_, several_x, several_y,
+                            {config_.training.batch_size, config_.training.accumulate}, budget)
                      .recompute;
   }
 
@@ -403,7 +408,9 @@ class Run {
     };
     const at::Tensor exact = forecast(false);
     const double distance = ((forecast(true) - exact).norm() / exact.norm()).item<double>();
-    core::log_info("bf16 moves the forecasts by " + core::number(100 * distance) + " % (relative L2, " +
+    char percent[32];
+    std::snprintf(percent, sizeof percent, "%.3g", 100 * distance);
+    core::log_info("bf16 moves the forecasts by " + std::string(percent) + " % (relative L2, " +
                    std::to_string(batch.size()) + " test windows)");
     journal.append("rounding", {{"precision", "bf16"}, {"relative_l2", distance}, {"windows", batch.size()}});
   }

@@ -56,12 +56,12 @@ UpdateMemory measure_update(const std::shared_ptr<baselines::Baseline>& model, c
     for (auto& parameter : model->parameters()) parameter.mutable_grad().reset();
     return static_cast<double>(bytes);
   };
-  peak(1);  // fills the caches of constants, which are not part of an update
-  const double one = peak(1), two = peak(2);
+  const int64_t all = x.size(0), half = all / 2;
+  const double less = peak(half), more = peak(all);
   model->load_state(before, "the state before the measurement");
   set_random_state(random);
-  const double per_sample = std::max(0.0, two - one);
-  return {std::max(0.0, one - per_sample), per_sample};
+  const double per_sample = std::max(0.0, more - less) / static_cast<double>(half);
+  return {std::max(0.0, more - per_sample * static_cast<double>(all)), per_sample};
 }
 
 UpdatePlan plan_update(const UpdateMemory& plain, const std::function<UpdateMemory()>& recomputed,
@@ -91,11 +91,14 @@ UpdatePlan fit_update(const std::shared_ptr<baselines::Baseline>& model, const a
   };
   const UpdatePlan plan =
       plan_update(measure_update(model, x, y), recomputed, batch, (budget - kept) / kScratch);
-  const auto gb = [](double bytes) { return core::number(std::round(bytes / 1e8) / 10) + " GB"; };
-  const std::string needed = gb(plan.needed * kScratch + kept);
+  const auto size = [](double bytes) {
+    return bytes < 1e9 ? core::number(std::round(bytes / 1e6)) + " MB"
+                       : core::number(std::round(bytes / 1e8) / 10) + " GB";
+  };
+  const std::string needed = size(plan.needed * kScratch + kept);
   if (!plan.fits)
     throw environment_error("an update of " + std::to_string(batch.samples) + " samples needs about " +
-                                needed + " more memory, " + gb(budget) + " are allowed",
+                                needed + " more memory, " + size(budget) + " are allowed",
                             "memory for the batch",
                             "--set training.accumulate=" + std::to_string(plan.parts) +
                                 " gathers the same gradient in parts; or a smaller --batch-size or --preset");

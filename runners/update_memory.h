@@ -18,8 +18,9 @@ struct UpdateMemory {
   double of(int64_t samples) const { return fixed + per_sample * static_cast<double>(samples); }
 };
 
-/// From the gradients of the first sample and of the first two of x and y (B,T,H,W,C), B at least 2. The
-/// model's state and the random stream are as before afterwards.
+/// From the gradients of the first half of x and y (B,T,H,W,C) and of all, B even. The larger B, the better
+/// for models whose peak lies elsewhere for few samples. The model's state and the random stream are as
+/// before afterwards.
 UpdateMemory measure_update(const std::shared_ptr<baselines::Baseline>& model, const at::Tensor& x,
                             const at::Tensor& y);
 
@@ -40,7 +41,7 @@ struct UpdatePlan {
 UpdatePlan plan_update(const UpdateMemory& plain, const std::function<UpdateMemory()>& recomputed,
                        const Gathering& batch, double budget);
 
-/// plan_update() from measurements on the samples x and y (B,T,H,W,C), B at least 2, for all that an update
+/// plan_update() from measurements on the samples x and y (B,T,H,W,C), B even, for all that an update
 /// takes beyond the model's weights: gradients, Adam's moments, the best weights, scratch of the kernels. A
 /// batch that cannot fit is an environment error that names the number of parts that would.
 UpdatePlan fit_update(const std::shared_ptr<baselines::Baseline>& model, const at::Tensor& x,

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <thread>
 
+#include "baselines/precision.h"
 #include "core/json.h"
 #include "results/check.h"
 #include "results/journal.h"
@@ -124,23 +125,54 @@ TEST(Run, LeavesACheckedRecordAndIsNotRepeated) {
   EXPECT_NE(other.output.find("training.seed"), std::string::npos) << other.output;
 }
 
+double last_loss(const std::string& out) {
+  return results::curves(results::read_journal(scratch() / out / "journal.jsonl")).back().loss.back().second;
+}
+
 TEST(Run, AGradientGatheredInPartsGivesTheSameUpdates) {
   const std::string model = "--baseline transolver --updates 4 --batch-size 5 ";
   ASSERT_EQ(windtunnel(run_arguments("at-once", model)).exit_code, 0);
   ASSERT_EQ(windtunnel(run_arguments("in-parts", model + "--set training.accumulate=2")).exit_code, 0);
-  const auto loss = [](const char* out) {
-    return results::curves(results::read_journal(scratch() / out / "journal.jsonl"))
-        .back()
-        .loss.back()
-        .second;
-  };
-  EXPECT_NEAR(loss("in-parts"), loss("at-once"), 1e-5 * loss("at-once"));
+  EXPECT_NEAR(last_loss("in-parts"), last_loss("at-once"), 1e-5 * last_loss("at-once"));
 }
 
 TEST(Run, ABatchThatCannotFitIsRefusedBeforehand) {
   const auto outcome = windtunnel(run_arguments("huge", "--batch-size 100000000"));
   EXPECT_EQ(outcome.exit_code, 5) << outcome.output;
   EXPECT_NE(outcome.output.find("training.accumulate="), std::string::npos) << outcome.output;
+}
+
+TEST(Run, ATightMemoryBudgetComputesInnerValuesTwiceToTheSameResult) {
+  const std::string model = "--baseline cno --updates 3 --batch-size 6 ";
+  ASSERT_EQ(windtunnel(run_arguments("roomy", model)).exit_code, 0);
+  const auto refused = windtunnel(run_arguments("refused", model + "--memory-budget 0.001"));
+  ASSERT_EQ(refused.exit_code, 5) << refused.output;
+  // The need that it names is that with inner values computed twice.
+  const auto at = refused.output.find("needs about ");
+  ASSERT_NE(at, std::string::npos) << refused.output;
+  const double megabytes = std::stod(refused.output.substr(at + 12));
+  std::string arguments =
+      run_arguments("tight", model + "--memory-budget " + std::to_string((megabytes + 1) / 1000));
+  arguments.erase(arguments.find("--quiet "), 8);
+  const auto tight = windtunnel(arguments);
+  ASSERT_EQ(tight.exit_code, 0) << tight.output;
+  EXPECT_NE(tight.output.find("inner values are computed twice"), std::string::npos) << tight.output;
+  EXPECT_NEAR(last_loss("tight"), last_loss("roomy"), 1e-6 * last_loss("roomy"));
+}
+
+TEST(Run, Bfloat16ProductsTellWhatTheyCost) {
+  const auto outcome = windtunnel(run_arguments("rounded", "--baseline cno --updates 3 --precision bf16"));
+  if (!baselines::bf16_supported()) {
+    EXPECT_EQ(outcome.exit_code, 5) << outcome.output;
+    EXPECT_NE(outcome.output.find("bfloat16"), std::string::npos) << outcome.output;
+    return;
+  }
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+  double distance = 0;
+  for (const auto& event : results::read_journal(scratch() / "rounded" / "journal.jsonl"))
+    if (event.at("event") == "rounding") distance = event.at("relative_l2");
+  EXPECT_GT(distance, 1e-5);
+  EXPECT_LT(distance, 0.05);
 }
 
 TEST(Run, KilledAtAnyMomentEndsInTheSameRecord) {

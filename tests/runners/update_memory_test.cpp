@@ -25,13 +25,15 @@ TEST(UpdateMemory, GrowsWithTheSamplesAndLeavesTheModelAlone) {
   const auto model =
       baselines::make_baseline("transolver", {{4, 16, 16, 3}, {4, 16, 16, 3}},
                                baselines::preset("transolver", "tiny", "cylinder").at("model"));
-  const at::Tensor x = at::randn({4, 4, 16, 16, 3}), y = at::randn({4, 4, 16, 16, 3});
+  const at::Tensor x = at::randn({8, 4, 16, 16, 3}), y = at::randn({8, 4, 16, 16, 3});
+  model->loss(x, y).backward();  // fills the caches of constants
+  for (auto& parameter : model->parameters()) parameter.mutable_grad().reset();
   const auto before = model->state();
-  const UpdateMemory memory = measure_update(model, x, y);
+  const UpdateMemory memory = measure_update(model, x.narrow(0, 0, 4), y.narrow(0, 0, 4));
   for (const auto& parameter : model->parameters()) EXPECT_FALSE(parameter.grad().defined());
   for (size_t i = 0; i < before.size(); ++i) EXPECT_TRUE(model->state()[i].second.equal(before[i].second));
   const auto peak = static_cast<double>(allocation_peak([&] { model->loss(x, y).backward(); }));
-  EXPECT_NEAR(memory.of(4), peak, 0.1 * peak);
+  EXPECT_NEAR(memory.of(8), peak, 0.1 * peak);
 }
 
 TEST(UpdateMemory, TakesTheCheapestWayThatFits) {
