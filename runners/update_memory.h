@@ -19,8 +19,8 @@ struct UpdateMemory {
 };
 
 /// From the gradients of the first half of x and y (B,T,H,W,C) and of all, B even. The larger B, the better
-/// for models whose peak lies elsewhere for few samples. The model's state and the random stream are as
-/// before afterwards.
+/// for models whose peak lies elsewhere for few samples. The model has run before, so that its caches of
+/// constants are filled; its state and the random stream are left as they were.
 UpdateMemory measure_update(const std::shared_ptr<baselines::Baseline>& model, const at::Tensor& x,
                             const at::Tensor& y);
 
