@@ -3,6 +3,8 @@
 #include <ATen/ops/conv3d.h>
 #include <ATen/ops/linear.h>
 
+#include "baselines/narrow_affine.h"
+
 namespace windtunnel::baselines {
 namespace {
 
@@ -18,7 +20,8 @@ PrecisionScope::PrecisionScope(bool bf16) : before_(bf16_products) { bf16_produc
 PrecisionScope::~PrecisionScope() { bf16_products = before_; }
 
 at::Tensor affine(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  if (!bf16_products) return at::linear(x, weight, bias);
+  if (!bf16_products)
+    return is_narrow_affine(x, weight) ? narrow_affine(x, weight, bias) : at::linear(x, weight, bias);
   return at::linear(rounded(x), rounded(weight), rounded(bias)).to(at::kFloat);
 }
 

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "baselines/unet/fast.h"
-#include "baselines/unet/lanes.h"
+#include "baselines/lanes.h"
 #include "baselines/unet/rows.h"
-#include "baselines/unet/simd.h"
+#include "baselines/simd.h"
 
 // Linear attention without q, k or v as fields. With y the normalised input of a frame, (N,C):
 //   k = softmax over positions of y Wk^T;  G = k^T y, (128,C);  per head  M = (G Wv^T) Wo / sqrt(32), (32,C)

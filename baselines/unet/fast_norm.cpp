@@ -7,8 +7,8 @@
 
 #include "baselines/unet/blocks.h"
 #include "baselines/unet/fast.h"
-#include "baselines/unet/lanes.h"
-#include "baselines/unet/simd.h"
+#include "baselines/lanes.h"
+#include "baselines/simd.h"
 
 // Group norm and SiLU in one layer: two reads of x and one write forward. The backward pass reads x and the
 // gradient twice and writes once; it keeps x only.

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "baselines/unet/fast.h"
-#include "baselines/unet/lanes.h"
+#include "baselines/lanes.h"
 #include "baselines/unet/rows.h"
-#include "baselines/unet/simd.h"
+#include "baselines/simd.h"
 
 // Temporal attention in tiles of neighbouring places: all frames of a tile are gathered, normalised and
 // mapped to q, k, v in a buffer that stays in the cache; each place then attends over its frames head by

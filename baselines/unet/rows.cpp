@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "baselines/unet/simd.h"
+#include "baselines/simd.h"
 
 namespace windtunnel::baselines::unet {
 

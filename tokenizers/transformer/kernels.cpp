@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "baselines/unet/simd.h"
+#include "baselines/simd.h"
 
 namespace windtunnel::tokenizers::kernels {
 namespace {
 
-namespace simd = baselines::unet::simd;
+namespace simd = baselines::simd;
 using simd::Floats;
 using simd::kLanes;
 

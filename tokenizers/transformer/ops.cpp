@@ -15,14 +15,14 @@
 #include <functional>
 #include <optional>
 
-#include "baselines/unet/lanes.h"
+#include "baselines/lanes.h"
 #include "tokenizers/transformer/kernels.h"
 
 namespace windtunnel::tokenizers::ops {
 namespace {
 
-using baselines::unet::lane_count;
-using baselines::unet::run_lanes;
+using baselines::lane_count;
+using baselines::run_lanes;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 

@@ -6,7 +6,7 @@
 #include "baselines/clones.h"
 
 // Eight floats at a time, mapped by the compiler to whatever registers there are.
-namespace windtunnel::baselines::unet::simd {
+namespace windtunnel::baselines::simd {
 
 inline constexpr int64_t kLanes = 8;
 using Floats = float __attribute__((vector_size(kLanes * sizeof(float))));
@@ -57,4 +57,4 @@ WINDTUNNEL_INLINE void logistic(Floats& v) {
   v = 1.0f / (1.0f + v);
 }
 
-}  // namespace windtunnel::baselines::unet::simd
+}  // namespace windtunnel::baselines::simd

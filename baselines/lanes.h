@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-namespace windtunnel::baselines::unet {
+namespace windtunnel::baselines {
 
 /// Cuts `count` pieces of work into at most 16 consecutive ranges and runs body(lane, begin, end) in
 /// parallel, single threaded inside. The cut does not depend on the number of threads, so sums kept per lane
@@ -25,4 +25,4 @@ void run_lanes(int64_t count, const Body& body) {
   });
 }
 
-}  // namespace windtunnel::baselines::unet
+}  // namespace windtunnel::baselines
