@@ -1,6 +1,7 @@
 #include "datasets/dataset.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "core/error.h"
@@ -13,7 +14,24 @@ namespace windtunnel::datasets {
 
 namespace {
 constexpr uint64_t kSplitSeed = 0;  // every training seed sees the same split
+
+/// Reproducible starts of long rollouts: subset first keeps each trajectory's earliest window, first_last
+/// also the latest.
+void keep_starts(std::vector<WindowRef>& windows, const std::string& subset) {
+  const bool last = subset == "first_last";
+  if (subset != "first" && !last) return;
+  std::map<std::string, std::pair<int64_t, int64_t>> ends;
+  for (const auto& w : windows) {
+    auto& [low, high] = ends.try_emplace(w.trajectory, w.time, w.time).first->second;
+    low = std::min(low, w.time);
+    high = std::max(high, w.time);
+  }
+  std::erase_if(windows, [&](const WindowRef& w) {
+    const auto& [low, high] = ends.at(w.trajectory);
+    return w.time != low && !(last && w.time == high);
+  });
 }
+}  // namespace
 
 WindowDataset::WindowDataset(Scenario scenario, std::filesystem::path root, WindowOptions options)
     : scenario_(std::move(scenario)), root_(std::move(root)), options_(std::move(options)) {
@@ -90,6 +108,7 @@ void WindowDataset::choose_windows() {
     const int64_t last = scenario_.frames - horizon - (corrected ? 0 : 1);
     std::erase_if(windows_, [&](const WindowRef& w) { return w.time > last; });
   }
+  if (options_.mode == "test") keep_starts(windows_, options_.subset);
   if (const int64_t n = size(), kept = options_.at_most; kept > 0 && kept < n) {
     std::vector<WindowRef> spaced;
     for (int64_t k = 0; k < kept; ++k) spaced.push_back(this->window((2 * k + 1) * n / (2 * kept)));

@@ -14,7 +14,7 @@ namespace windtunnel::datasets {
 namespace {
 
 const std::vector<std::string> kModes = {"train", "val", "test"};
-const std::vector<std::string> kSubsets = {"all", "in_dist", "out_dist", "seen", "unseen"};
+const std::vector<std::string> kSubsets = {"all", "in_dist", "out_dist", "seen", "unseen", "first", "first_last"};
 
 bool contains(const std::vector<TrajectoryName>& names, const std::string& id) {
   return std::any_of(names.begin(), names.end(), [&](const TrajectoryName& n) { return n.id == id; });
@@ -86,7 +86,7 @@ void check_subset(const std::string& subset) {
 }
 
 bool in_subset(const Split& split, const std::string& id, const std::string& subset) {
-  if (subset == "all") return true;
+  if (subset == "all" || subset == "first" || subset == "first_last") return true;
   if (subset == "in_dist") return contains(split.in_dist, id);
   if (subset == "out_dist") return contains(split.out_dist, id);
   if (subset == "seen") return contains(split.remain, id);

@@ -78,7 +78,11 @@ void write_index(const LabOptions& o, const LabSettings& settings) {
 }
 
 int64_t write_manifest(const LabOptions& options) {
-  const fs::path folder = fs::path(options.out) / options.scenario, manifest = folder / "manifest.json";
+  return write_manifest(fs::path(options.out) / options.scenario, data_options(options));
+}
+
+int64_t write_manifest(const fs::path& folder, const Json& options) {
+  const fs::path manifest = folder / "manifest.json";
   Json files = Json::object();
   int64_t bytes = 0;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
@@ -90,8 +94,8 @@ int64_t write_manifest(const LabOptions& options) {
   }
   const Json values = {{"origin", "virtual-lab"},
                        {"version", kLabVersion},
-                       {"seed", options.seed},
-                       {"options", data_options(options)},
+                       {"seed", options.at("seed")},
+                       {"options", options},
                        {"files", files}};
   core::write_file_atomic(manifest, values.dump(2) + "\n");
   return bytes;

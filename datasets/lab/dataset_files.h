@@ -18,6 +18,8 @@ void write_index(const LabOptions& options, const LabSettings& settings);
 /// manifest.json: {"origin", "options", "seed", "version", "files": {path below the folder: {"bytes",
 /// "sha256"}}}. Returns the bytes of all files.
 int64_t write_manifest(const LabOptions& options);
+/// The same for any folder of made data; `options`: those that the data depend on.
+int64_t write_manifest(const std::filesystem::path& folder, const core::Json& options);
 
 /// The options on which the data depend: without folder and threads.
 core::Json data_options(const LabOptions& options);

@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/sha256.h"
 #include "core/text.h"
+#include "datasets/lab/board.h"
 #include "datasets/lab/dataset_files.h"
 #include "datasets/lab/flow.h"
 #include "datasets/lab/lab.h"
@@ -58,43 +59,6 @@ std::vector<Task> tasks_of(const LabOptions& options, const LabSettings& setting
     }
   return tasks;
 }
-
-/// Shared by the threads: work done, stop flag, first error.
-class Board {
- public:
-  Board(const LabControl& control, double total) : control_(control), total_(total) {
-    if (!control.progress) line_ = std::make_unique<core::Progress>("virtual laboratory", 1000, 10.0);
-  }
-  void add(double work, const std::string& note) {
-    if (failed_ || (control_.stop && *control_.stop))
-      throw Error(ErrorKind::interrupted, "interrupted while making data", "",
-                  "run the same command again: finished trajectories are kept");
-    const std::lock_guard lock(mutex_);
-    done_ += work;
-    const double share = std::min(1.0, done_ / total_);
-    if (control_.progress)
-      control_.progress(share, note);
-    else
-      line_->update(static_cast<int64_t>(1000 * share), note);
-  }
-  void fail(std::exception_ptr error) {
-    const std::lock_guard lock(mutex_);
-    // The cause comes before the interruptions that it brings about in the other threads.
-    if (!failed_.exchange(true)) error_ = error;
-  }
-  void finish() {
-    line_.reset();
-    if (error_) std::rethrow_exception(error_);
-  }
-
- private:
-  const LabControl& control_;
-  double total_, done_ = 0;
-  std::unique_ptr<core::Progress> line_;
-  std::mutex mutex_;
-  std::atomic<bool> failed_{false};
-  std::exception_ptr error_;
-};
 
 /// Frames are handed to the file in groups: memory stays bounded whatever the length.
 class Stream {
@@ -220,22 +184,7 @@ double kernel_speed(const LabOptions& options) {
   return static_cast<double>(steps) * probe.width() * probe.height() / seconds;
 }
 
-int64_t thread_count(const LabOptions& options, size_t tasks) {
-  const int64_t wanted =
-      options.threads > 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
-  return std::clamp<int64_t>(wanted, 1, static_cast<int64_t>(std::max<size_t>(1, tasks)));
-}
-
-std::string readable(double value, const char* const* units, double base, int count) {
-  int k = 0;
-  while (k + 1 < count && value >= base) {
-    value /= base;
-    ++k;
-  }
-  char text[48];
-  std::snprintf(text, sizeof text, "%.3g %s", value, units[k]);
-  return text;
-}
+int64_t thread_count(const LabOptions& options, size_t tasks) { return threads_for(options.threads, tasks); }
 
 }  // namespace
 
@@ -254,12 +203,10 @@ LabEstimate estimate(const LabOptions& options) {
                    static_cast<double>(options.trajectories * options.frames) * vectors * per_vector;
   e.seconds = e.core_seconds / static_cast<double>(thread_count(options, tasks.size()));
   e.bytes = stored_bytes(options, settings);
-  constexpr const char* kBytes[] = {"B", "KB", "MB", "GB", "TB"};
-  const char* const kMinutes[] = {"s", "min", "h"};
   e.text = std::to_string(options.trajectories) + " pairs of " + std::to_string(options.frames) +
-           " frames of " + options.scenario + ": about " + readable(e.seconds, kMinutes, 60, 3) + " on " +
+           " frames of " + options.scenario + ": about " + readable_seconds(e.seconds) + " on " +
            std::to_string(thread_count(options, tasks.size())) + " threads, " +
-           readable(static_cast<double>(e.bytes), kBytes, 1000, 5) + " on disk";
+           readable_bytes(static_cast<double>(e.bytes)) + " on disk";
   return e;
 }
 
@@ -296,18 +243,8 @@ LabReport make_dataset(const LabOptions& options, const LabControl& control) {
   double total = 1e-9;
   for (const auto& task : tasks) total += task.work;
   Board board(control, total);
-  std::atomic<size_t> next{0};
-  const auto worker = [&] {
-    try {
-      for (size_t i = next++; i < tasks.size(); i = next++) make(options, settings, tasks[i], board);
-    } catch (...) {
-      board.fail(std::current_exception());
-    }
-  };
-  std::vector<std::thread> threads;
-  for (int64_t i = 1; i < thread_count(options, tasks.size()); ++i) threads.emplace_back(worker);
-  worker();
-  for (auto& thread : threads) thread.join();
+  board.work(thread_count(options, tasks.size()), tasks.size(),
+             [&](size_t i) { make(options, settings, tasks[i], board); });
   board.finish();
 
   write_index(options, settings);

@@ -8,7 +8,7 @@
 #include "core/image.h"
 #include "core/log.h"
 #include "datasets/inspect.h"
-#include "datasets/lab/lab.h"
+#include "datasets/lab/maker.h"
 #include "datasets/plot.h"
 #include "runners/interrupt.h"
 #include "runners/program.h"
@@ -29,11 +29,10 @@ std::shared_ptr<Place> add_place(CLI::App* verb) {
 
 /// Options of the laboratory as --key value; only those given override the preset of --size.
 void add_make(CLI::App& data) {
-  auto* verb = data.add_subcommand("make", "make paired data with the virtual laboratory");
+  auto* verb = data.add_subcommand("make", "make data with the virtual laboratory");
   auto given = std::make_shared<std::map<std::string, std::string>>();
   auto dry = std::make_shared<bool>(false);
-  datasets::lab::LabOptions defaults;
-  for (const auto& option : core::list_options(defaults)) {
+  for (const auto& option : datasets::lab::job_options()) {
     std::string flag = option.key;
     std::replace(flag.begin(), flag.end(), '_', '-');
     const std::string name = option.key == "scenario" ? "scenario" : "--" + flag;
@@ -48,12 +47,12 @@ void add_make(CLI::App& data) {
     core::Json values = core::Json::object();
     for (const auto& [key, text] : *given)
       if (!text.empty()) values[key] = key == "out" ? core::Json(text) : core::parse_yaml(text, "--" + key);
-    const auto options = datasets::lab::lab_options(values, "windtunnel data make");
-    core::log_info(datasets::lab::estimate(options).text);
+    const auto job = datasets::lab::make_job(values, "windtunnel data make");
+    core::log_info(job->estimate().text);
     if (*dry) return;
     datasets::lab::LabControl control;
     control.stop = &interrupt_flag();
-    const auto report = datasets::lab::make_dataset(options, control);
+    const auto report = job->make(control);
     std::printf("%s: %lld files made, %lld kept, %.1f MB, %.1f s\n", report.folder.c_str(),
                 static_cast<long long>(report.made), static_cast<long long>(report.kept),
                 static_cast<double>(report.bytes) / 1e6, report.seconds);
