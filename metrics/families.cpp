@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <map>
 
 #include "core/error.h"
@@ -30,30 +31,97 @@ Score score(const std::string& id, double value) {
   return {id, value, std::isfinite(value) ? "" : card(id).undefined};
 }
 
-class Well : public FamilyAccumulator {
+constexpr int64_t kAll = std::numeric_limits<int64_t>::max();
+
+/// A range of predicted frames, the first is number 1; kAll: to the last one.
+struct FrameWindow {
+  std::string id;
+  int64_t first, last;
+};
+
+/// VRMSE of all frames and of the windows that the prediction covers, together and per field, then `others`
+/// of The Well's metrics over all frames.
+class WindowedVrmse : public FamilyAccumulator {
  public:
+  WindowedVrmse(std::vector<FrameWindow> windows, std::vector<std::pair<std::string, std::string>> others,
+                std::vector<std::string> fields)
+      : windows_(std::move(windows)), others_(std::move(others)), fields_(std::move(fields)) {}
+
   std::vector<std::string> columns() const override {
     std::vector<std::string> ids;
-    for (const auto& [id, name] : kMetrics) ids.push_back(id);
+    for (const auto& window : covered()) ids.push_back(window.id);
+    for (const auto& [id, name] : others_) ids.push_back(id);
     return ids;
   }
   std::vector<Score> totals() const override {
     std::vector<Score> list;
-    for (size_t k = 0; k < kMetrics.size(); ++k) list.push_back(mean_of(k));
+    for (size_t k = 0; k < columns().size(); ++k) list.push_back(mean_of(k));
+    if (fields_.size() != static_cast<size_t>(channels_)) return list;
+    for (size_t w = 0; w < sums_.size(); ++w)
+      for (size_t c = 0; c < fields_.size(); ++c) {
+        Score score =
+            windtunnel::metrics::score(covered()[w].id, sums_[w][c] / static_cast<double>(rows_.size()));
+        score.field = fields_[c];
+        list.push_back(std::move(score));
+      }
     return list;
   }
 
  protected:
   std::vector<double> row(const core::Array& prediction, const core::Array& target) override {
+    const Values vrmse = well_metric("VRMSE", prediction, target, 2);  // (1,T,C)
+    if (rows_.empty()) {
+      steps_ = vrmse.shape.at(1);
+      channels_ = vrmse.shape.at(2);
+      sums_.assign(covered().size(), std::vector<double>(static_cast<size_t>(channels_), 0.0));
+    }
     std::vector<double> values;
-    for (const auto& [id, name] : kMetrics) values.push_back(mean(well_metric(name, prediction, target, 2)));
+    const auto windows = covered();
+    for (size_t w = 0; w < windows.size(); ++w) {
+      double sum = 0;
+      const int64_t last = std::min(windows[w].last, steps_), count = last - windows[w].first + 1;
+      for (int64_t c = 0; c < channels_; ++c) {
+        double of_field = 0;
+        for (int64_t t = windows[w].first - 1; t < last; ++t)
+          of_field += vrmse.data[static_cast<size_t>(t * channels_ + c)];
+        sums_[w][static_cast<size_t>(c)] += of_field / static_cast<double>(count);
+        sum += of_field;
+      }
+      values.push_back(sum / static_cast<double>(count * channels_));
+    }
+    for (const auto& [id, name] : others_) values.push_back(mean(well_metric(name, prediction, target, 2)));
     return values;
   }
 
  private:
-  inline static const std::vector<std::pair<std::string, std::string>> kMetrics = {
-      {"vrmse", "VRMSE"}, {"nrmse", "NRMSE"}, {"linf", "LInfinity"}, {"pearson_r", "PearsonR"}};
+  std::vector<FrameWindow> covered() const {
+    std::vector<FrameWindow> list;
+    for (const auto& window : windows_)
+      if (window.last <= steps_ || window.last == kAll) list.push_back(window);
+    return list;
+  }
+
+  std::vector<FrameWindow> windows_;
+  std::vector<std::pair<std::string, std::string>> others_;
+  std::vector<std::string> fields_;
+  int64_t steps_ = 0, channels_ = 0;
+  std::vector<std::vector<double>> sums_;  ///< per window and field
 };
+
+std::unique_ptr<FamilyAccumulator> well_family(const std::vector<std::string>& fields) {
+  return std::make_unique<WindowedVrmse>(
+      std::vector<FrameWindow>{
+          {"vrmse", 1, kAll}, {"next_frame_vrmse", 1, 1}, {"vrmse_6_12", 6, 12}, {"vrmse_13_30", 13, 30}},
+      std::vector<std::pair<std::string, std::string>>{
+          {"nrmse", "NRMSE"}, {"linf", "LInfinity"}, {"pearson_r", "PearsonR"}},
+      fields);
+}
+
+std::unique_ptr<FamilyAccumulator> physix_family(const std::vector<std::string>& fields) {
+  return std::make_unique<WindowedVrmse>(
+      std::vector<FrameWindow>{{"vrmse_2_8", 2, 8}, {"vrmse_9_26", 9, 26}, {"vrmse_27_56", 27, 56}},
+      std::vector<std::pair<std::string, std::string>>{}, fields);
+}
 
 /// (1,T,H,W,C) as (1, x.., t, c).
 core::Array time_last(const core::Array& field) {
@@ -99,10 +167,13 @@ class Pdebench : public FamilyAccumulator {
   Values squares_, largest_;  ///< (c,t)
 };
 
-const std::map<std::string, std::function<std::unique_ptr<FamilyAccumulator>()>>& makers() {
-  static const std::map<std::string, std::function<std::unique_ptr<FamilyAccumulator>()>> map = {
-      {"the_well", [] { return std::make_unique<Well>(); }},
-      {"pdebench", [] { return std::make_unique<Pdebench>(); }}};
+using Maker = std::function<std::unique_ptr<FamilyAccumulator>(const std::vector<std::string>& fields)>;
+
+const std::map<std::string, Maker>& makers() {
+  static const std::map<std::string, Maker> map = {
+      {"the_well", well_family}, {"physix", physix_family}, {"pdebench", [](const std::vector<std::string>&) {
+                                                               return std::make_unique<Pdebench>();
+                                                             }}};
   return map;
 }
 
@@ -125,12 +196,13 @@ Score FamilyAccumulator::mean_of(size_t column) const {
   return score(columns()[column], sum / static_cast<double>(rows_.size()));
 }
 
-std::unique_ptr<FamilyAccumulator> make_family(const std::string& name) {
+std::unique_ptr<FamilyAccumulator> make_family(const std::string& name,
+                                               const std::vector<std::string>& fields) {
   const auto it = makers().find(name);
   if (it == makers().end())
     throw core::usage_error("unknown family of metrics '" + name + "'", core::join(family_names(), " or "),
                             core::suggestion(name, family_names()));
-  return it->second();
+  return it->second(fields);
 }
 
 std::vector<std::string> family_names() {

@@ -19,7 +19,7 @@ class FamilyAccumulator {
   /// prediction (B,T,H,W,Cp), target (B,T,H,W,Ct), physical units; the first `channels` channels are
   /// compared.
   void add(const core::Array& prediction, const core::Array& target, int64_t channels);
-  /// Ids of the values of a row: the metrics of one sample.
+  /// Ids of the values of a row: the metrics of one sample. They may depend on its number of frames.
   virtual std::vector<std::string> columns() const = 0;
   const std::vector<std::vector<double>>& rows() const { return rows_; }
   /// The whole set, in the order of columns().
@@ -34,8 +34,10 @@ class FamilyAccumulator {
   std::vector<std::vector<double>> rows_;
 };
 
-/// "the_well" or "pdebench"; anything else is a usage error.
-std::unique_ptr<FamilyAccumulator> make_family(const std::string& name);
+/// "the_well", "physix" or "pdebench"; anything else is a usage error. `fields`: names of the compared
+/// channels; with them the totals of the first two also hold the VRMSE of each field.
+std::unique_ptr<FamilyAccumulator> make_family(const std::string& name,
+                                               const std::vector<std::string>& fields = {});
 std::vector<std::string> family_names();
 
 }  // namespace windtunnel::metrics

@@ -52,6 +52,7 @@ struct Score {
   std::string id;
   double value = 0;
   std::string reason;
+  std::string field = "all";  ///< one field's name, or all evaluated fields together
 
   /// {"value": 0.1} or {"value": null, "reason": "..."}.
   core::Json json() const;

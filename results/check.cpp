@@ -11,37 +11,13 @@
 #include "core/sha256.h"
 #include "core/text.h"
 #include "results/catalogue.h"
+#include "results/check_phases.h"
 #include "results/record.h"
 #include "results/run_folder.h"
 #include "results/schema.h"
 
 namespace windtunnel::results {
 namespace {
-
-/// Updates that the configuration allows the last stage: `updates`, or in a model trained in phases that many
-/// times <phase>_updates of the model's options for each phase of the stage.
-double allowed_updates(const core::Json& training, const core::Json& config, double updates) {
-  const core::Json phases = training.value("phases", core::Json::array());
-  if (phases.empty()) return updates;
-  const auto halves = [](const core::Json& phase) {
-    const std::string name = phase.value("name", "");
-    const size_t slash = name.find('/');
-    return std::pair{name.substr(0, slash), slash == std::string::npos ? name : name.substr(slash + 1)};
-  };
-  const std::string last = halves(phases.back()).first;
-  const core::Json options = config.value("model", core::Json::object());
-  std::map<std::string, double> allowed;  // a phase named twice counts once
-  for (const auto& phase : phases)
-    if (const auto [stage, name] = halves(phase); stage == last) {
-      const auto units = options.find(name + "_updates");
-      allowed[name] = std::max(
-          1.0,
-          std::round(updates * (units != options.end() && units->is_number() ? units->get<double>() : 1.0)));
-    }
-  double sum = 0;
-  for (const auto& [name, count] : allowed) sum += count;
-  return sum;
-}
 
 using core::Json;
 namespace fs = std::filesystem;
@@ -139,6 +115,9 @@ class Checker {
     if (updates.is_number() && done.get<double>() > allowed_updates(training, config, updates.get<double>()))
       error("configuration", "/training/updates",
             shown(done) + " updates, the configuration allows " + shown(updates));
+    if (options_.phases)
+      if (const auto fault = phases_at_fault(training, options_.phases(config)); !fault.empty())
+        error("configuration", "/training/phases", fault);
     for (const auto& [name, seed] : training.at("seeds").items())
       same("/training/seeds/" + name, seed, in("training", "seed"));
   }
@@ -207,7 +186,9 @@ class Checker {
                   " is better, it is the other way round");
       const bool chunked =
           record_.at("task").at("protocol") != "corrected" && entry.at("aggregation") == "set";
-      if (entry.at("aggregation") != info.aggregation && !chunked)
+      const bool of_field =
+          entry.at("field") != "all" && entry.at("aggregation") == "set";  // no rows of its own
+      if (entry.at("aggregation") != info.aggregation && !chunked && !of_field)
         error("aggregation", place,
               id + ": found '" + entry.at("aggregation").get<std::string>() + "', expected '" +
                   info.aggregation + "'");
@@ -398,7 +379,8 @@ class Checker {
   }
 
   static bool in_subset(const std::string& row, const std::string& wanted) {
-    return wanted == "all" || row == wanted || (wanted == "unseen" && row != "seen");
+    return wanted == "all" || wanted == "first" || wanted == "first_last" || row == wanted ||
+           (wanted == "unseen" && row != "seen");
   }
 
   void recompute(const std::string& place, const Json& entry, const PerSampleTable& table) {

@@ -30,7 +30,9 @@ using PredictionCheck = std::function<std::string(
 struct CheckOptions {
   std::map<std::string, std::string> protocols;  ///< name -> hash of this program's; empty: not compared
   PredictionCheck predictions;                   ///< absent: stored predictions are only hashed
-  std::string now;                               ///< "2025-01-31T12:00:00Z"; empty: not compared
+  /// Phases in which the model of a configuration is trained; empty: in one piece. Absent: not compared.
+  std::function<std::vector<std::string>(const core::Json& config)> phases;
+  std::string now;     ///< "2025-01-31T12:00:00Z"; empty: not compared
   bool board = false;  ///< folders must agree with the content: <scenario>/<setting>/<model>/<id>/<id>.json
 };
 

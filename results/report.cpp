@@ -9,6 +9,7 @@
 #include "results/chart.h"
 #include "results/figures.h"
 #include "results/html.h"
+#include "results/inside.h"
 #include "results/journal.h"
 #include "results/record.h"
 #include "results/report_figures.h"
@@ -308,6 +309,7 @@ std::string report_body(const Json& record, const fs::path& run, bool pictures, 
     const Figures figures = read_figures(folder.figures());
     body += forecast_section(figures) + spectrum_section(figures) + probe_section(figures);
   }
+  if (pictures && fs::exists(inside_file(run))) body += inside_section(read_inside(inside_file(run)));
   return body + training_section(record, folder.journal()) + setup_section(record, folder);
 }
 
@@ -321,6 +323,7 @@ fs::path write_report(const fs::path& run) {
   const RunFolder folder{run};
   core::write_file_atomic(folder.report(), report_page(run));
   if (fs::exists(folder.figures())) write_pictures(folder.pictures(), read_figures(folder.figures()));
+  if (fs::exists(inside_file(run))) write_inside_pictures(folder.pictures(), read_inside(inside_file(run)));
   return folder.report();
 }
 

@@ -51,6 +51,8 @@ tasks::Evaluation evaluate_model(const tasks::Predictor& predict, const datasets
   options.validation = validation;
   if (config.evaluation.probe_diagnostic) options.probes = tasks::probe_geometry(dataset.scenario());
   options.capture = capture;
+  for (int64_t c = 0; c < options.measured; ++c)
+    options.fields.push_back(dataset.scenario().fields.at(static_cast<size_t>(c)).name);
   options.families = dataset.scenario().metrics;
   options.threads = at::get_num_threads();
   std::unique_ptr<core::Progress> bar;

@@ -11,6 +11,7 @@
 
 #include "baselines/checkpoint.h"
 #include "baselines/padding.h"
+#include "baselines/phased.h"
 #include "baselines/precision.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -26,6 +27,7 @@
 #include "results/run_folder.h"
 #include "runners/cost.h"
 #include "runners/evaluator.h"
+#include "runners/inside_steps.h"
 #include "runners/interrupt.h"
 #include "runners/phase_trainer.h"
 #include "runners/plugin_check.h"
@@ -152,7 +154,8 @@ std::map<std::string, tasks::Evaluation> trivial_forecasts(const baselines::Mode
 std::vector<double> rmse_curve(const fs::path& journal, int64_t& interval) {
   const auto stages = results::curves(results::read_journal(journal));
   if (stages.empty() || !stages.back().validation.count("rmse"))
-    throw data_error(journal.string() + ": no validation curve", "the journal of a finished training");
+    throw data_error(journal.string() + ": no curve of validation RMSE",
+                     "the journal of a finished training of a model that is not trained in phases");
   std::vector<double> values;
   const auto& curve = stages.back().validation.at("rmse");
   for (const auto& point : curve) values.push_back(point.second);
@@ -179,6 +182,7 @@ class Run {
     // Everything that can be refused is looked at before the folder exists.
     open_data();
     build_model();
+    check_real_run();
     core::make_folder(folder_.root);
     const FolderLock lock(folder_.root);
     claim_folder(folder_, config_);
@@ -218,6 +222,7 @@ class Run {
       finished.has_update_ratio = true;
       finished.update_ratio = update_ratio();
     }
+    write_inside(folder_.root, *model_, evaluation, normalizer_, scenario_);
     const core::Json record = make_run_record(finished);
     results::write_record(folder_.record(), record);
     journal.append("finish", {{"record_id", record.at("record_id")}});
@@ -420,6 +425,18 @@ class Run {
     const int64_t n = std::min(config_.evaluation.pictures, test_->size());
     for (int64_t k = 0; k < n; ++k) ids.push_back(test_->sample_id((2 * k + 1) * test_->size() / (2 * n)));
     return ids;
+  }
+
+  /// The Update Ratio needs two curves of validation RMSE; a model trained in phases has none.
+  void check_real_run() const {
+    if (config_.real_run.empty()) return;
+    if (dynamic_cast<const baselines::PhasedTraining*>(model_.get()))
+      throw usage_error(
+          "--real-run with " + config_.baseline + ", which trains its networks one after another",
+          "a model with one curve of validation RMSE, from which the Update Ratio is read",
+          "leave out --real-run: every other score is made without it");
+    int64_t interval = 0;
+    rmse_curve(results::RunFolder{config_.real_run}.journal(), interval);
   }
 
   std::optional<double> update_ratio() const {

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/sha256.h"
 #include "core/text.h"
+#include "tasks/task.h"
 
 namespace windtunnel::runners {
 
@@ -50,8 +51,7 @@ void DataOptions::describe(core::OptionVisitor& v) {
 
 void EvaluationOptions::describe(core::OptionVisitor& v) {
   v("rounds", rounds, "autoregressive rounds: each feeds the prediction back as input", core::kPositive);
-  v.choice("subset", subset, {"all", "seen", "unseen", "in_dist", "out_dist"},
-           "test windows that are scored");
+  v.choice("subset", subset, tasks::subsets(), "test windows that are scored");
   v("probe_diagnostic", probe_diagnostic,
     "score mean velocity profiles at the probes (scenarios with geometry)");
   v("pictures", pictures, "test samples kept as pictures", core::kNotNegative);

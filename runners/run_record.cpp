@@ -52,6 +52,7 @@ results::MetricValue metric_value(const metrics::Score& score, const FinishedRun
   const metrics::MetricCard& card = metrics::card(score.id);
   results::MetricValue value;
   value.id = score.id;
+  value.field = score.field;
   value.value = score.value;
   value.reason = score.reason;
   value.unit = replaced(card.unit, "field unit", unit);
@@ -64,6 +65,7 @@ results::MetricValue metric_value(const metrics::Score& score, const FinishedRun
   const bool chunked = run.task.protocol.chunk(run.task.rounds, run.config.training.eval_batch_size) > 0;
   const bool over_batches = card.batch_mean && run.task.protocol.batch_means == "batches";
   const bool from_rows = !chunked && !over_batches;
+  if (score.field != "all") return value;  // the rows hold all fields together
   if (from_rows) value.aggregation = card.aggregation;
   if (from_rows && card.how() == metrics::Aggregation::mean) {
     value.standard_error = standard_error(evaluation, card.column());

@@ -151,7 +151,7 @@ void ScoreRequest::describe(core::OptionVisitor& v) {
   v("data", data, "folder that holds the scenario's folder");
   v("out", out, "run folder (default: runs/<scenario>-<setting>-<name>-s<seed>)");
   v.choice("protocol", protocol, {"corrected", "published"}, "rules of scoring");
-  v.choice("subset", subset, {"all", "seen", "unseen", "in_dist", "out_dist"}, "test windows of the file");
+  v.choice("subset", subset, tasks::subsets(), "test windows of the file");
   v("rounds", rounds, "autoregressive rounds in each forecast", core::kPositive);
   v("parameters", parameters, "trainable real numbers of the model, for the tables", core::kNotNegative);
   v("seed", seed, "seed that the model was trained with", core::kNotNegative);
@@ -278,7 +278,7 @@ void ExportRequest::describe(core::OptionVisitor& v) {
   v("data", data, "folder that holds the scenario's folder");
   v("out", out, "folder to write");
   v.choice("protocol", protocol, {"corrected", "published"}, "rules of the windows");
-  v.choice("subset", subset, {"all", "seen", "unseen", "in_dist", "out_dist"}, "test windows");
+  v.choice("subset", subset, tasks::subsets(), "test windows");
   v("rounds", rounds, "autoregressive rounds that will be scored", core::kPositive);
   v("with_training", with_training, "also training and validation windows, with their targets");
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "baselines/baseline.h"
+#include "baselines/phase_list.h"
 #include "core/error.h"
 #include "core/safetensors.h"
 #include "core/sha256.h"
@@ -132,10 +134,24 @@ std::string compare_stored_predictions(const core::Json& record, const std::file
   }
 }
 
+namespace {
+
+/// An unknown baseline or option is the schema's and the configuration's affair, not the phases'.
+std::vector<std::string> phases_of(const core::Json& config) {
+  const std::string name = config.value("baseline", "");
+  if (!baselines::phase_lists().contains(name)) return {};
+  auto options = baselines::registry().at(name).options();
+  core::read_options(*options, config.value("model", core::Json::object()), "the record's configuration");
+  return baselines::phase_lists().at(name).phases(*options);
+}
+
+}  // namespace
+
 results::CheckOptions full_checks() {
   results::CheckOptions options;
   for (const auto& name : tasks::protocol_names()) options.protocols[name] = tasks::protocol(name).hash();
   options.predictions = compare_stored_predictions;
+  options.phases = phases_of;
   options.now = results::utc_now();
   return options;
 }

@@ -82,7 +82,7 @@ using Families = std::vector<std::unique_ptr<metrics::FamilyAccumulator>>;
 Families open_families(const EvaluateOptions& options) {
   Families list;
   if (!options.validation)
-    for (const auto& name : options.families) list.push_back(metrics::make_family(name));
+    for (const auto& name : options.families) list.push_back(metrics::make_family(name, options.fields));
   return list;
 }
 

@@ -39,6 +39,7 @@ struct EvaluateOptions {
   /// the protocol.
   bool validation = false;
   std::optional<metrics::ProbeGeometry> probes;
+  std::vector<std::string> fields;    ///< names of the measured channels, for scores per field
   std::vector<std::string> families;  ///< of other benchmarks' metrics that are added (metrics::make_family)
   std::vector<std::string> capture;   ///< sample ids whose fields are kept for pictures
   int64_t capture_first = 0;          ///< and so many samples from the start

@@ -43,6 +43,7 @@ void print_record(const core::Json& record, const std::string& folder) {
     return found ? value_text(*found) : "";
   };
   for (const auto& metric : record.at("metrics")) {
+    if (metric.at("field") != "all") continue;  // in the record and the report
     const std::string id = metric.at("id");
     const std::string name = metrics::has_card(id) ? metrics::card(id).name : id;
     std::printf("  %-22s %12s %12s %12s  %s\n", name.c_str(), value_text(metric).c_str(),

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <tuple>
 
 #include "core/error.h"
 #include "metrics/pdebench.h"
@@ -27,6 +28,45 @@ core::Array first_channels(const core::Array& a, int64_t c) {
   for (int64_t k = 0; k < out.numel(); ++k)
     out.data[static_cast<size_t>(k)] = a.data[static_cast<size_t>(k / c * stored + k % c)];
   return out;
+}
+
+/// Windows count predicted frames from 1; fields come with their names.
+TEST(Families, WindowsAndFieldsOfVrmse) {
+  const auto y = field({2, 30, 4, 6, 3}, 0), p = field({2, 30, 4, 6, 3}, 0.4);
+  const auto family = make_family("the_well", {"A", "B"});
+  family->add(p, y, 2);
+  const Values vrmse = well_metric("VRMSE", first_channels(p, 2), first_channels(y, 2), 2);  // (2,30,2)
+  const auto expected = [&](int64_t first, int64_t last, int64_t channel) {
+    double sum = 0;
+    for (int64_t b = 0; b < 2; ++b)
+      for (int64_t t = first - 1; t < last; ++t)
+        sum += vrmse.data[static_cast<size_t>((b * 30 + t) * 2 + channel)];
+    return sum / static_cast<double>(2 * (last - first + 1));
+  };
+  const auto totals = family->totals();
+  const auto value = [&](const std::string& id, const std::string& name) {
+    for (const auto& score : totals)
+      if (score.id == id && score.field == name) return score.value;
+    return std::nan("");
+  };
+  for (const auto& [id, first, last] : {std::tuple{"next_frame_vrmse", 1, 1},
+                                        {"vrmse_6_12", 6, 12},
+                                        {"vrmse_13_30", 13, 30},
+                                        {"vrmse", 1, 30}}) {
+    EXPECT_NEAR(value(id, "A"), expected(first, last, 0), 1e-12) << id;
+    EXPECT_NEAR(value(id, "B"), expected(first, last, 1), 1e-12) << id;
+    EXPECT_NEAR(value(id, "all"), (expected(first, last, 0) + expected(first, last, 1)) / 2, 1e-12) << id;
+  }
+  const auto physix = make_family("physix");
+  physix->add(p, y, 2);
+  EXPECT_EQ(physix->columns(),
+            (std::vector<std::string>{"vrmse_2_8", "vrmse_9_26"}));  // 30 frames: not 27:56
+  for (const auto& score : physix->totals()) EXPECT_EQ(score.field, "all");
+
+  const auto short_one = make_family("the_well");
+  short_one->add(field({1, 8, 4, 6, 2}, 0.1), field({1, 8, 4, 6, 2}, 0), 2);
+  EXPECT_EQ(find(short_one->totals(), "vrmse_6_12"), nullptr);
+  EXPECT_NE(find(short_one->totals(), "next_frame_vrmse"), nullptr);
 }
 
 TEST(Families, TotalsEqualTheWholeBatch) {

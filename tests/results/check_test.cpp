@@ -192,6 +192,33 @@ TEST(Check, ForgeriesAreFoundWithTheirReason) {
   }
 }
 
+TEST(Check, PhasesAreThoseOfTheModel) {
+  const auto findings_of = [](const std::vector<std::string>& names) {
+    const TemporaryFolder folder;
+    Json record = fixtures::make_run(folder.path, {});
+    record["training"]["phases"] = Json::array();
+    for (const auto& name : names) record["training"]["phases"].push_back({{"name", name}});
+    record["record_id"] = record_id(record);
+    write_record(folder.path / "record.json", record);
+    CheckOptions options;
+    options.phases = [](const Json&) { return std::vector<std::string>{"a", "b"}; };
+    return describe(check_record(folder.path / "record.json", options));
+  };
+  EXPECT_EQ(findings_of({}).find("/training/phases"), std::string::npos);  // a record older than the list
+  EXPECT_EQ(findings_of({"train/a", "train/b"}).find("/training/phases"), std::string::npos);
+  EXPECT_EQ(findings_of({"pretrain/a", "pretrain/b", "finetune/a", "finetune/b"}).find("/training/phases"),
+            std::string::npos);
+  const std::vector<std::vector<std::string>> wrong = {{"train/a"},
+                                                       {"train/a", "train/c"},
+                                                       {"train/b", "train/a"},
+                                                       {"train/a", "train/a", "train/b"},
+                                                       {"train/a", "other/b"}};
+  for (const auto& names : wrong)
+    EXPECT_NE(findings_of(names).find("the configured model is trained in a, b"), std::string::npos)
+        << names.back();
+  EXPECT_NE(findings_of({"a", "b"}).find("<stage>/<phase>"), std::string::npos);
+}
+
 TEST(Check, EditedRecordAndWrongFileName) {
   const TemporaryFolder folder;
   Json record = fixtures::make_run(folder.path, {});

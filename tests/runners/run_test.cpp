@@ -218,6 +218,22 @@ TEST(Run, FinetuningFromARunFolderCarriesTheUpdateRatio) {
       << "a path of this machine is in the record";
 }
 
+TEST(Run, UpdateRatioOfAPhasedModelIsRefusedBeforehand) {
+  ASSERT_EQ(windtunnel(run_arguments("real_of_phased")).exit_code, 0);
+  const fs::path out = scratch() / "phased_ratio";
+  const auto refused = windtunnel(
+      "run --quiet --scenario cylinder --baseline physix --preset tiny --setting finetune --data " +
+      tiny_data().string() + " --out " + out.string() + " --real-run " +
+      (scratch() / "real_of_phased").string());
+  EXPECT_EQ(refused.exit_code, 2) << refused.output;
+  EXPECT_NE(refused.output.find("--real-run with physix"), std::string::npos) << refused.output;
+  EXPECT_FALSE(fs::exists(out));
+  const auto no_curve =
+      windtunnel(run_arguments("no_curve", "--setting finetune --real-run " + out.string()));
+  EXPECT_NE(no_curve.exit_code, 0);
+  EXPECT_FALSE(fs::exists(scratch() / "no_curve"));
+}
+
 TEST(Run, ScoresGivenWeights) {
   ASSERT_EQ(windtunnel(run_arguments("trained")).exit_code, 0);
   const std::string weights = (scratch() / "trained" / "weights.safetensors").string();

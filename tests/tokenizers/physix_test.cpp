@@ -133,6 +133,27 @@ TEST(Physix, EveryNetworkLearnsFromTheLoss) {
     }
 }
 
+TEST(Physix, ShowsItsStepsForTheReport) {
+  const auto m = model();
+  const at::Tensor x = at::randn({1, 8, 16, 8, 3}), y = at::randn({1, 10, 16, 8, 2});
+  const auto steps = m->illustrate(x, y);
+  ASSERT_EQ(steps.size(), 6U);
+  for (const auto& step : steps) {
+    if (step.codes)
+      EXPECT_EQ(step.values.sizes().vec(), (std::vector<int64_t>{4, 2, 1})) << step.name;
+    else
+      EXPECT_EQ(step.values.sizes().vec(), (std::vector<int64_t>{13, 16, 8, 2})) << step.name;
+    EXPECT_EQ(step.given, step.codes ? 2 : 5) << step.name;
+  }
+  // The window's context ends with the input; the corrected prediction keeps it and goes on as predict()
+  // does.
+  EXPECT_TRUE(at::equal(steps[0].values.narrow(0, 0, 5), m->video(x, y)[0].narrow(0, 3, 5).narrow(3, 0, 2)));
+  EXPECT_TRUE(at::equal(steps[5].values.narrow(0, 0, 5), steps[0].values.narrow(0, 0, 5)));
+  EXPECT_TRUE(at::allclose(steps[5].values.narrow(0, 5, 8), m->predict(x)[0].narrow(0, 0, 8), 1e-5, 1e-5));
+  // The prompt is the tokens of the context, which the encoder sees without what follows.
+  EXPECT_TRUE(at::equal(steps[2].values.narrow(0, 0, 2), steps[3].values.narrow(0, 0, 2)));
+}
+
 TEST(Physix, RefusesWindowsThatDoNotFit) {
   PhysixOptions options = small();
   options.window_latents = 6;  // 21 frames; a sample has 18

@@ -1,8 +1,18 @@
 #include "tokenizers/physix/options.h"
 
+#include <algorithm>
+
+#include "baselines/phase_list.h"
 #include "tokenizers/prefixed_options.h"
 
 namespace windtunnel::tokenizers {
+namespace {
+
+const baselines::PhaseListRegistration registration(
+    {"physix",
+     [](const core::Options& options) { return dynamic_cast<const PhysixOptions&>(options).phases(); }});
+
+}  // namespace
 
 PhysixOptions::PhysixOptions() : transformer_training(StageOptions::transformer()) {
   transformer_training.schedule = "pretraining";
@@ -41,6 +51,17 @@ void PhysixOptions::describe(core::OptionVisitor& v) {
   v("refiner_updates", refiner_updates, "updates in units of training.updates", {0.001, 1000});
   v("transformer_rate", transformer_rate, "learning rate in units of training.learning_rate", {0, 1000});
   v("refiner_rate", refiner_rate, "learning rate in units of training.learning_rate", {0, 1000});
+}
+
+std::vector<std::string> PhysixOptions::phases() const {
+  std::vector<std::string> chosen;
+  for (const char* phase : {"tokenizer", "transformer", "refiner"}) {
+    if (phase == std::string("refiner") && !refine) continue;
+    if (train_phases.empty() ||
+        std::find(train_phases.begin(), train_phases.end(), phase) != train_phases.end())
+      chosen.push_back(phase);
+  }
+  return chosen;
 }
 
 }  // namespace windtunnel::tokenizers

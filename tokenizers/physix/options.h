@@ -29,6 +29,8 @@ struct PhysixOptions : core::Options {
 
   void describe(core::OptionVisitor& v) override;
 
+  /// Phases of the training, in order.
+  std::vector<std::string> phases() const;
   int64_t window_frames() const { return 1 + (window_latents - 1) * tokenizer.time_factor(); }
   int64_t context_frames() const { return 1 + (context_latents - 1) * tokenizer.time_factor(); }
 };

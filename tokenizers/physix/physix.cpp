@@ -226,6 +226,38 @@ at::Tensor Physix::loss(const at::Tensor& x, const at::Tensor& y) {
                             wanted.narrow(1, 0, measured_channels()));
 }
 
+std::vector<baselines::Illustration> Physix::illustrate(const at::Tensor& x, const at::Tensor& y) {
+  const at::NoGradGuard guard;
+  eval();
+  const int64_t given = options_.context_frames(), out = context_.output.channels;
+  const at::Tensor all = video(x, y);
+  const int64_t start =
+      std::min(std::max<int64_t>(0, x.size(1) - given), all.size(1) - options_.window_frames());
+  const at::Tensor clip = all.narrow(1, start, options_.window_frames());
+  const at::Tensor tokens = tokenizer->encode(clip);
+  const WindowResult window = window_after(clip.narrow(1, 0, given), sampling_, 0);
+  std::vector<baselines::Illustration> steps;
+  const auto field = [&](const char* name, const char* note, const at::Tensor& values) {
+    steps.push_back({name, note, false, cropped(values)[0], given});
+  };
+  const auto codes = [&](const char* name, const char* note, const at::Tensor& values) {
+    steps.push_back(
+        {name, note, true, values.view({grid_.frames, grid_.height, grid_.width}), options_.context_latents});
+  };
+  field("original", "The frames given and those to be predicted.", clip.narrow(4, 0, out));
+  field("reconstruction", "The original turned into tokens and back.", tokenizer->decode(tokens));
+  codes("tokens of the original", "One integer per block of the field.", tokens[0].contiguous());
+  codes("predicted tokens", "The first latent frames are given, the transformer adds the others.",
+        window.tokens[0].contiguous());
+  field("prediction as decoded", "The predicted tokens turned back into fields.",
+        to_channels_last(window.decoded));
+  if (refiner)
+    field("prediction as refined", "After the correction, which also sees the given frames.",
+          to_channels_last(
+              refine(to_channels_first(clip.narrow(1, 0, given).narrow(4, 0, out)), window.decoded)));
+  return steps;
+}
+
 std::vector<std::string> Physix::zero_gradient_parameters() const {
   std::vector<std::string> names;
   for (const auto& item : named_parameters())
@@ -233,16 +265,7 @@ std::vector<std::string> Physix::zero_gradient_parameters() const {
   return names;
 }
 
-std::vector<std::string> Physix::phases() const {
-  std::vector<std::string> chosen;
-  for (const char* phase : {"tokenizer", "transformer", "refiner"}) {
-    const auto& wanted = options_.train_phases;
-    if (phase == std::string("refiner") && !refiner) continue;
-    if (wanted.empty() || std::find(wanted.begin(), wanted.end(), phase) != wanted.end())
-      chosen.push_back(phase);
-  }
-  return chosen;
-}
+std::vector<std::string> Physix::phases() const { return options_.phases(); }
 
 void Physix::begin_phase(const std::string& phase, const baselines::PhaseSetting& setting) {
   training_.reset();

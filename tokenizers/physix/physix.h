@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "baselines/illustrated.h"
 #include "baselines/phased.h"
 #include "tokenizers/physix/options.h"
 #include "tokenizers/rollout.h"
@@ -18,7 +19,7 @@ class PhysixTraining;
 /// network make fields of them; window after window until T' frames are there. Networks are `tokenizer`,
 /// `transformer`, `refiner`. Input channels beyond the output's are constant in time; they inform the
 /// tokenizer and are not predicted.
-class Physix : public baselines::Baseline, public baselines::PhasedTraining {
+class Physix : public baselines::Baseline, public baselines::PhasedTraining, public baselines::Illustrated {
  public:
   using Options = PhysixOptions;
   Physix(const baselines::ModelContext& context, const Options& options);
@@ -30,6 +31,10 @@ class Physix : public baselines::Baseline, public baselines::PhasedTraining {
   /// Sum of the three networks' losses on one window of each sample.
   at::Tensor loss(const at::Tensor& x, const at::Tensor& y) override;
   std::vector<std::string> zero_gradient_parameters() const override;
+
+  /// One window, context and what follows: original, reconstruction, tokens of both, prediction as decoded
+  /// and as refined.
+  std::vector<baselines::Illustration> illustrate(const at::Tensor& x, const at::Tensor& y) override;
 
   std::vector<std::string> phases() const override;
   void set_field_scaling(const std::vector<float>& input_shift, const std::vector<float>& input_scale,
