@@ -59,7 +59,7 @@ Flow::Flow(const FlowOptions& options, std::vector<Body> bodies)
     }
     if (bodies_[b].motion) throw core::usage_error("wall 'bouzidi' with a moving body", "wall 'penalised'");
     walls_.emplace_back(*now_, [&](double x, double y) {
-      return bodies_[b].distance({first_.x + x / cells_, first_.y + y / cells_});
+      return cells_ * bodies_[b].distance({first_.x + x / cells_, first_.y + y / cells_});
     });
   }
 }

@@ -66,7 +66,7 @@ TEST(LabBody, AnElasticMountWithoutFlowSwingsAtItsFrequency) {
 TEST(LabBody, ExactWallTakesTheSameMomentumFromMirroredStreams) {
   Lattice lattice(20, 20);
   const auto distance = [](double x, double y) { return std::hypot(x - 9.5, y - 9.5) - 4; };
-  const BouzidiWall wall(lattice, distance);
+  BouzidiWall wall(lattice, distance);
   const auto push = [&](double sign) {
     for (int q = 0; q < kDirections; ++q)
       for (int y = 0; y < 20; ++y)
@@ -78,6 +78,21 @@ TEST(LabBody, ExactWallTakesTheSameMomentumFromMirroredStreams) {
   EXPECT_GT(right.x, 0.1);
   EXPECT_NEAR(right.x, -left.x, 1e-6);
   EXPECT_NEAR(right.y, 0, 1e-6);
+}
+
+TEST(LabBody, ExactWallIsTightWhereItIsThinnerThanACell) {
+  Lattice lattice(20, 20);
+  // A plate 0.3 cells thick between the rows 9 and 10; no cell centre lies in it.
+  BouzidiWall wall(lattice, [](double, double y) { return std::abs(y - 9.7) - 0.15; });
+  for (int y = 10; y < 20; ++y)
+    for (int x = 0; x < 20; ++x) lattice.row(4, y)[x] = 1;  // moves down, above the plate only
+  const Vec2 push = wall.apply(lattice);
+  for (int x = 1; x < 19; ++x) {
+    EXPECT_NEAR(lattice.row(2, 9)[x], 1, 1e-6) << x;   // what row 10 pulls: thrown back
+    EXPECT_NEAR(lattice.row(4, 10)[x], 0, 1e-6) << x;  // what row 9 pulls: nothing came from below
+  }
+  EXPECT_NEAR(push.y, -2 * 18, 1e-5);
+  EXPECT_NEAR(push.x, 0, 1e-5);
 }
 
 TEST(LabMath, AgreesWithTheLibrary) {
