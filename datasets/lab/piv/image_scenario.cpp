@@ -19,6 +19,7 @@ void ImageOptions::describe(core::OptionVisitor& v) {
   v("name", name, "name of the scenario to write");
   v("out", out, "folder that gets the scenario's folder");
   v.choice("order", order, {"sequence", "pairs"}, "sequence: pictures 1-2, 2-3, ...; pairs: 1-2, 3-4, ...");
+  v("mask", mask, "picture of the size of the others; where it is brighter than half, nothing is measured");
   v("window", window, "edge of the interrogation windows in pixels: 8, 16, 32 or 64", {8, 64});
   v("step", step, "pixels between vectors", core::kPositive);
   v("passes", passes, "2: a first pass with twice the window", {1, 2});
@@ -63,6 +64,61 @@ void write_scenario_file(const ImageOptions& o, const ImageReport& report, doubl
   core::write_file_atomic(fs::path(o.out) / o.name / "scenario.yaml", core::to_yaml(values));
 }
 
+PixelMask read_mask(const std::string& path) {
+  PixelMask mask;
+  if (path.empty()) return mask;
+  const GreyImage image = read_image(path);
+  mask.height = image.height;
+  mask.width = image.width;
+  const float most = *std::max_element(image.value.begin(), image.value.end());
+  const float half = most > 255 ? 32767.5f : 127.5f;
+  for (const float grey : image.value) mask.hidden.push_back(grey > half);
+  if (std::all_of(mask.hidden.begin(), mask.hidden.end(), [](uint8_t h) { return h != 0; }))
+    throw core::data_error(path + " hides every pixel", "white where nothing is to be measured, else black");
+  return mask;
+}
+
+/// One vector field of the scenario, and what the report says about it.
+class Collected {
+ public:
+  void add(const MultiPassResult& result, double scale, ImageReport& report) {
+    const VectorField& f = result.field;
+    std::vector<float> u, v;
+    double sum_u = 0, sum_v = 0;
+    int64_t seen = 0;
+    for (size_t i = 0; i < f.u.size(); ++i) {
+      u.push_back(static_cast<float>(f.u[i] * scale));
+      v.push_back(static_cast<float>(f.v[i] * scale));
+      if (result.blank[i]) continue;
+      ++seen;
+      sum_u += f.u[i];
+      sum_v += f.v[i];
+      replaced_ += result.replaced[i];
+      ratios_.push_back(result.ratio[i]);
+    }
+    vectors_ += static_cast<int64_t>(f.u.size());
+    this->u.push_back(std::move(u));
+    this->v.push_back(std::move(v));
+    report.mean_u.push_back(sum_u / static_cast<double>(std::max<int64_t>(1, seen)));
+    report.mean_v.push_back(sum_v / static_cast<double>(std::max<int64_t>(1, seen)));
+  }
+  void finish(ImageReport& report) {
+    const auto seen = static_cast<double>(ratios_.size());
+    report.hidden = 1 - seen / static_cast<double>(vectors_);
+    if (ratios_.empty()) return;
+    report.replaced = static_cast<double>(replaced_) / seen;
+    const auto middle = ratios_.begin() + static_cast<int64_t>(ratios_.size() / 2);
+    std::nth_element(ratios_.begin(), middle, ratios_.end());
+    report.median_ratio = *middle;
+  }
+
+  std::vector<std::vector<float>> u, v;  ///< by frame
+
+ private:
+  std::vector<double> ratios_;
+  int64_t replaced_ = 0, vectors_ = 0;
+};
+
 }  // namespace
 
 ImageReport measure_images(const std::vector<std::string>& images, const ImageOptions& o,
@@ -84,9 +140,8 @@ ImageReport measure_images(const std::vector<std::string>& images, const ImageOp
   ImageReport report;
   report.unit = physical ? "m/s" : "px";
   report.frames = frames;
-  std::vector<std::vector<float>> u, v;
-  std::vector<double> ratios;
-  int64_t replaced = 0;
+  const PixelMask mask = read_mask(o.mask);
+  Collected all;
   core::Progress progress("correlating", frames);
   GreyImage a, b;
   for (int64_t k = 0; k < frames; ++k) {
@@ -99,7 +154,7 @@ ImageReport measure_images(const std::vector<std::string>& images, const ImageOp
     b = read_image(images[first + 1]);
     MultiPassResult result;
     try {
-      result = multi_pass(a, b, piv);
+      result = multi_pass(a, b, piv, mask);
     } catch (const Error& e) {
       throw Error(e.kind(), images[first] + ", " + images[first + 1] + ": " + e.found(), e.expected(),
                   e.hint());
@@ -109,24 +164,10 @@ ImageReport measure_images(const std::vector<std::string>& images, const ImageOp
       throw core::data_error(images[first] + ": another size than " + images[0], "equal sizes");
     report.height = f.height;
     report.width = f.width;
-    double mean_u = 0, mean_v = 0;
-    u.emplace_back();
-    v.emplace_back();
-    for (size_t i = 0; i < f.u.size(); ++i) {
-      u.back().push_back(static_cast<float>(f.u[i] * scale));
-      v.back().push_back(static_cast<float>(f.v[i] * scale));
-      mean_u += f.u[i] / static_cast<double>(f.u.size());
-      mean_v += f.v[i] / static_cast<double>(f.u.size());
-      replaced += result.replaced[i];
-    }
-    report.mean_u.push_back(mean_u);
-    report.mean_v.push_back(mean_v);
-    ratios.insert(ratios.end(), result.ratio.begin(), result.ratio.end());
+    all.add(result, scale, report);
     progress.update(k + 1);
   }
-  report.replaced = static_cast<double>(replaced) / static_cast<double>(ratios.size());
-  std::nth_element(ratios.begin(), ratios.begin() + static_cast<int64_t>(ratios.size() / 2), ratios.end());
-  report.median_ratio = ratios[ratios.size() / 2];
+  all.finish(report);
 
   report.folder = fs::path(o.out) / o.name;
   core::make_folder(report.folder / "real");
@@ -144,8 +185,8 @@ ImageReport measure_images(const std::vector<std::string>& images, const ImageOp
     TrajectoryWriter writer(part, {"real", {{"measured_data/u"}, {"measured_data/v"}}, {}}, frames,
                             report.height, report.width);
     for (int64_t k = 0; k < frames; ++k) {
-      writer.write_frames(0, k, 1, u[static_cast<size_t>(k)].data());
-      writer.write_frames(1, k, 1, v[static_cast<size_t>(k)].data());
+      writer.write_frames(0, k, 1, all.u[static_cast<size_t>(k)].data());
+      writer.write_frames(1, k, 1, all.v[static_cast<size_t>(k)].data());
     }
     writer.write_coordinates({x, y, t});
     writer.write_attributes({{"origin", "particle images"},
@@ -156,6 +197,8 @@ ImageReport measure_images(const std::vector<std::string>& images, const ImageOp
                              {"passes", o.passes},
                              {"dt", o.dt},
                              {"pixel", o.pixel},
+                             {"mask", o.mask.empty() ? "none" : fs::path(o.mask).filename().string()},
+                             {"hidden", report.hidden},
                              {"replaced", report.replaced},
                              {"median_peak_ratio", report.median_ratio}});
     writer.close();

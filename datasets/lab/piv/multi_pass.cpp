@@ -25,9 +25,76 @@ std::vector<uint8_t> drop_outliers(VectorField& field, const MultiPassOptions& o
   return flags;
 }
 
+/// Sums over rectangles of an image, after one pass over it.
+class RectangleSums {
+ public:
+  template <class Value>
+  RectangleSums(int height, int width, Value value) : width_(width + 1) {
+    sums_.assign(static_cast<size_t>(height + 1) * width_, 0);
+    for (int r = 0; r < height; ++r)
+      for (int c = 0; c < width; ++c) at(r + 1, c + 1) = value(r, c) + at(r, c + 1) + at(r + 1, c) - at(r, c);
+  }
+  /// Rows [r0, r1), columns [c0, c1).
+  double sum(int r0, int c0, int r1, int c1) const {
+    return at(r1, c1) - at(r0, c1) - at(r1, c0) + at(r0, c0);
+  }
+
+ private:
+  double& at(int r, int c) { return sums_[static_cast<size_t>(r) * width_ + c]; }
+  double at(int r, int c) const { return sums_[static_cast<size_t>(r) * width_ + c]; }
+  int width_;
+  std::vector<double> sums_;
+};
+
+/// What a mask does to pictures and windows.
+class Cover {
+ public:
+  explicit Cover(const PixelMask& mask)
+      : mask_(mask), open_(mask.height, mask.width, [&](int r, int c) { return hidden(r, c) ? 0.0 : 1.0; }) {}
+
+  bool empty() const { return mask_.hidden.empty(); }
+  /// More than half of a window is hidden.
+  bool hides(int row, int column, int window) const {
+    return !empty() &&
+           2 * open_.sum(row, column, row + window, column + window) < double{1} * window * window;
+  }
+  /// Hidden pixels become the mean of the open ones at most `reach` away, or of all open ones.
+  GreyImage apply(const GreyImage& image, int reach) const {
+    if (empty()) return image;
+    const RectangleSums grey(image.height, image.width,
+                             [&](int r, int c) { return hidden(r, c) ? 0.0 : double{image.at(r, c)}; });
+    const double all =
+        grey.sum(0, 0, image.height, image.width) / std::max(1.0, open_.sum(0, 0, image.height, image.width));
+    GreyImage out = image;
+    for (int r = 0; r < image.height; ++r)
+      for (int c = 0; c < image.width; ++c) {
+        if (!hidden(r, c)) continue;
+        const int r0 = std::max(0, r - reach), r1 = std::min(image.height, r + reach + 1),
+                  c0 = std::max(0, c - reach), c1 = std::min(image.width, c + reach + 1);
+        const double count = open_.sum(r0, c0, r1, c1);
+        out.value[static_cast<size_t>(r) * image.width + c] =
+            static_cast<float>(count > 0 ? grey.sum(r0, c0, r1, c1) / count : all);
+      }
+    return out;
+  }
+
+ private:
+  bool hidden(int r, int c) const { return mask_.hidden[static_cast<size_t>(r) * mask_.width + c] != 0; }
+
+  const PixelMask& mask_;
+  RectangleSums open_;
+};
+
 }  // namespace
 
-MultiPassResult multi_pass(const GreyImage& a, const GreyImage& b, const MultiPassOptions& o) {
+MultiPassResult multi_pass(const GreyImage& first, const GreyImage& second, const MultiPassOptions& o,
+                           const PixelMask& mask) {
+  if (!mask.hidden.empty() && (mask.width != first.width || mask.height != first.height))
+    throw core::data_error("a mask of " + std::to_string(mask.width) + " x " + std::to_string(mask.height) +
+                               " pixels for pictures of " + size_text(first),
+                           "equal sizes");
+  const Cover cover(mask);
+  const GreyImage a = cover.apply(first, o.window / 2), b = cover.apply(second, o.window / 2);
   if (a.width != b.width || a.height != b.height)
     throw core::data_error("pictures of " + size_text(a) + " and " + size_text(b) + " pixels", "equal sizes");
   if (a.width < 3 * o.window || a.height < 3 * o.window)
@@ -57,9 +124,12 @@ MultiPassResult multi_pass(const GreyImage& a, const GreyImage& b, const MultiPa
         windows.push_back({row, column, row, column});
       }
     Correlator(wide).run(a, b, windows, found);
-    for (const auto& d : found) {
-      coarse.u.push_back(d.peak_ratio >= o.least_ratio ? d.u : kMissing);
-      coarse.v.push_back(d.peak_ratio >= o.least_ratio ? d.v : kMissing);
+    for (size_t k = 0; k < found.size(); ++k) {
+      const auto& d = found[k];
+      const bool good =
+          d.peak_ratio >= o.least_ratio && !cover.hides(windows[k].row_a, windows[k].column_a, wide);
+      coarse.u.push_back(good ? d.u : kMissing);
+      coarse.v.push_back(good ? d.v : kMissing);
     }
     drop_outliers(coarse, o);
     fill_gaps(coarse, std::vector<uint8_t>(found.size(), 0));
@@ -94,9 +164,14 @@ MultiPassResult multi_pass(const GreyImage& a, const GreyImage& b, const MultiPa
     field.u[k] = windows[k].column_b - windows[k].column_a + found[k].u;
     field.v[k] = windows[k].row_b - windows[k].row_a + found[k].v;
     result.ratio.push_back(found[k].peak_ratio);
+    const int row = static_cast<int>(k) / field.width, column = static_cast<int>(k) % field.width;
+    result.blank.push_back(cover.hides(row * o.step, column * o.step, o.window));
+    if (result.blank[k]) field.u[k] = field.v[k] = kMissing;
   }
   result.replaced = drop_outliers(field, o);
-  fill_gaps(field, std::vector<uint8_t>(count, 0));
+  for (size_t k = 0; k < count; ++k)
+    if (result.blank[k]) result.replaced[k] = 0;
+  fill_gaps(field, result.blank);
   return result;
 }
 
