@@ -25,20 +25,6 @@ std::string default_place(const std::string& format, const std::string& field) {
   return format == "realpdebench_hdf5" ? "measured_data/" + name : name;
 }
 
-/// "1800.h5" -> "1800.nc"; a part of a file keeps the file's whole name: "train/part.h5#03" ->
-/// "train_part.h5_03.nc".
-std::string renamed(const std::string& id, const std::string& extension) {
-  std::string name = id;
-  for (const char* known : {".h5", ".hdf5", ".nc", ".nc4", ".cdf"})
-    if (name.ends_with(known)) {
-      name.erase(name.size() - std::string(known).size());
-      break;
-    }
-  for (char& c : name)
-    if (c == '/' || c == '#') c = '_';
-  return name + extension;
-}
-
 /// A pattern for the new names: an extension that it ends with is replaced.
 std::string renamed_pattern(const std::string& pattern, const std::string& extension) {
   for (const char* known : {"\\.h5", "\\.hdf5", "\\.nc", "\\.nc4", "\\.cdf"})
@@ -47,8 +33,9 @@ std::string renamed_pattern(const std::string& pattern, const std::string& exten
   return pattern;
 }
 
-/// The scenario that reads what is written.
-Scenario target_scenario(const Scenario& scenario, const FormatInfo& format, bool parts) {
+}  // namespace
+
+Scenario in_format(const Scenario& scenario, const FormatInfo& format, bool parts) {
   Scenario to = scenario;
   to.formats = {format.name};
   to.folders.clear();
@@ -69,12 +56,26 @@ Scenario target_scenario(const Scenario& scenario, const FormatInfo& format, boo
   return to;
 }
 
-void rename(std::vector<WindowRef>& windows, const std::map<std::string, std::string>& names) {
-  for (auto& window : windows)
-    if (const auto it = names.find(window.trajectory); it != names.end()) window.trajectory = it->second;
+std::string name_in_format(const std::string& id, const FormatInfo& format) {
+  std::string name = id;
+  for (const char* known : {".h5", ".hdf5", ".nc", ".nc4", ".cdf"})
+    if (name.ends_with(known)) {
+      name.erase(name.size() - std::string(known).size());
+      break;
+    }
+  for (char& c : name)
+    if (c == '/' || c == '#') c = '_';
+  return name + format.extension;
 }
 
-}  // namespace
+void rename_trajectories(Split& split, const std::map<std::string, std::string>& names) {
+  for (auto* windows : {&split.train, &split.val, &split.test})
+    for (auto& window : *windows)
+      if (const auto it = names.find(window.trajectory); it != names.end()) window.trajectory = it->second;
+  for (auto* group : {&split.in_dist, &split.out_dist, &split.remain})
+    for (auto& name : *group)
+      if (const auto it = names.find(name.id); it != names.end()) name.id = it->second;
+}
 
 std::vector<int64_t> fields_on(const Scenario& scenario, Side side) {
   std::vector<int64_t> fields;
@@ -121,7 +122,7 @@ int64_t convert(const Scenario& scenario, const fs::path& root, const fs::path& 
     parts =
         parts || std::any_of(ids.begin(), ids.end(), [](const auto& id) { return id.find('#') != id.npos; });
   }
-  const Scenario to = target_scenario(scenario, format, parts);
+  const Scenario to = in_format(scenario, format, parts);
   for (const Side side : sides)
     if (format.detect(to, out, side))
       throw usage_error(to.home(out).string() + " holds " + format.name + " data of the " + to_string(side) +
@@ -136,7 +137,7 @@ int64_t convert(const Scenario& scenario, const fs::path& root, const fs::path& 
     std::set<std::string> taken;
     for (const auto& id : store->ids()) {
       if (!scenario.parse_name(id, side)) continue;
-      const std::string name = renamed(id, format.extension);
+      const std::string name = name_in_format(id, format);
       if (to.parse_name(name, side) != scenario.parse_name(id, side))
         throw usage_error(
             "trajectory '" + id + "' would become '" + name + "', which does not match " + to.pattern(side),
@@ -159,10 +160,7 @@ int64_t convert(const Scenario& scenario, const fs::path& root, const fs::path& 
     else
       split = store->own_split("corrected");
     if (!split) continue;
-    for (auto* windows : {&split->train, &split->val, &split->test}) rename(*windows, names);
-    for (auto* group : {&split->in_dist, &split->out_dist, &split->remain})
-      for (auto& name : *group)
-        if (const auto it = names.find(name.id); it != names.end()) name.id = it->second;
+    rename_trajectories(*split, names);
     write_split(*split, to, out, side);
   }
   core::write_file_atomic(to.home(out) / "scenario.yaml", core::to_yaml(to.json()));

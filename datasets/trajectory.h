@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/array.h"
+#include "core/json.h"
 #include "core/registry.h"
 #include "datasets/scenario.h"
 #include "datasets/split.h"
@@ -64,6 +65,8 @@ class Trajectory {
   virtual std::vector<double> times() const { return {}; }
   /// Coordinates x and y, if the file stores them.
   virtual std::vector<Axis> axes() const { return {}; }
+  /// What the file says about itself and how it was made: texts, numbers, lists of numbers, by name.
+  virtual core::Json attributes() const { return core::Json::object(); }
   /// The file that error messages name.
   virtual std::string path() const = 0;
 
@@ -90,6 +93,7 @@ class TrajectoryStore {
 };
 
 struct ConvertJob;
+class Appender;
 
 /// A way to store trajectories, registered beside its implementation.
 struct FormatInfo {
@@ -101,6 +105,9 @@ struct FormatInfo {
   /// Writes trajectories in this format (see convert.h); none: the format is only read.
   std::function<void(const ConvertJob&)> write = {};
   std::string extension = ".h5";  ///< of ids that `write` gives
+  /// Adds trajectories one by one to a side below `root` (see convert.h); none: the format cannot.
+  std::function<std::unique_ptr<Appender>(const Scenario&, const std::filesystem::path& root, Side)> append =
+      {};
 };
 core::Registry<FormatInfo>& formats();
 

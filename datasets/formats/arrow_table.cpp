@@ -5,6 +5,7 @@
 #include <arrow/io/memory.h>
 #include <arrow/ipc/reader.h>
 #include <arrow/record_batch.h>
+#include <arrow/util/key_value_metadata.h>
 
 #include <cstring>
 
@@ -162,6 +163,12 @@ const std::string& ArrowTable::file(int64_t row) const { return data_->files[dat
 
 bool ArrowTable::has(int64_t row, const std::string& column) const {
   return data_->batch(row).values->schema()->GetFieldIndex(column) >= 0;
+}
+
+std::optional<std::string> ArrowTable::note(int64_t row, const std::string& name) const {
+  const auto notes = data_->batch(row).values->schema()->metadata();
+  const int index = notes ? notes->FindKey(name) : -1;
+  return index < 0 ? std::nullopt : std::optional(notes->value(index));
 }
 
 std::string ArrowTable::text(int64_t row, const std::string& column) const {

@@ -34,6 +34,9 @@ class ArrowTable {
   /// True if the row's file has such a column, whatever its values.
   bool has(int64_t row, const std::string& column) const;
 
+  /// Text that the row's file keeps in its schema under `name`; nothing if there is none.
+  std::optional<std::string> note(int64_t row, const std::string& name) const;
+
   /// Data errors: no such column, another type; for text also a null.
   std::string text(int64_t row, const std::string& column) const;
   /// Nothing if the value is null.

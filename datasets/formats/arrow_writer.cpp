@@ -3,9 +3,11 @@
 #include <arrow/array.h>
 #include <arrow/buffer.h>
 #include <arrow/io/file.h>
+#include <arrow/ipc/reader.h>
 #include <arrow/ipc/writer.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
+#include <arrow/util/key_value_metadata.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,6 +36,9 @@ T value_of(arrow::Result<T> result, const fs::path& path) {
   check(result.status(), path);
   return result.MoveValueUnsafe();
 }
+
+constexpr ArrowType kTypes[] = {ArrowType::text, ArrowType::int32, ArrowType::binary,
+                                ArrowType::large_binary};
 
 struct TypeFacts {
   std::shared_ptr<arrow::DataType> type;
@@ -84,18 +89,25 @@ std::shared_ptr<arrow::Array> one_value(const ArrowField& field, const ArrowValu
       type, 1, {validity, offsets, arrow::Buffer::Wrap(bytes.data(), bytes.size())}, null ? 1 : 0));
 }
 
-std::string shard_name(int64_t k, int64_t shards) {
+}  // namespace
+
+std::string arrow_file_name(int64_t file, int64_t files) {
   char name[64];
-  std::snprintf(name, sizeof name, "data-%05lld-of-%05lld.arrow", static_cast<long long>(k),
-                static_cast<long long>(shards));
+  std::snprintf(name, sizeof name, "data-%05lld-of-%05lld.arrow", static_cast<long long>(file),
+                static_cast<long long>(files));
   return name;
 }
 
-void write_shard(const fs::path& path, const std::vector<ArrowField>& fields, int64_t begin, int64_t end,
-                 const std::function<std::vector<ArrowValue>(int64_t)>& row) {
+void write_arrow_file(const fs::path& path, const std::vector<ArrowField>& fields, int64_t begin, int64_t end,
+                      const ArrowRow& row, const ArrowNotes& notes) {
   arrow::FieldVector columns;
   for (const auto& field : fields) columns.push_back(arrow::field(field.name, facts(field.type).type));
-  const auto schema = arrow::schema(columns);
+  std::vector<std::string> keys, texts;
+  for (const auto& [key, text] : notes) {
+    keys.push_back(key);
+    texts.push_back(text);
+  }
+  const auto schema = arrow::schema(columns, keys.empty() ? nullptr : arrow::key_value_metadata(keys, texts));
   const auto file = value_of(arrow::io::FileOutputStream::Open(path.string()), path);
   const auto writer = value_of(arrow::ipc::MakeStreamWriter(file.get(), schema), path);
   for (int64_t i = begin; i < end; ++i) {
@@ -109,14 +121,52 @@ void write_shard(const fs::path& path, const std::vector<ArrowField>& fields, in
   check(file->Close(), path);
 }
 
-}  // namespace
+std::vector<ArrowField> arrow_file_fields(const fs::path& path) {
+  const auto unknown = [&](const std::string& reason) {
+    return data_error(path.string() + " has other columns: " + reason, "a file that this program wrote");
+  };
+  const auto file = arrow::io::ReadableFile::Open(path.string());
+  if (!file.ok()) throw unknown(file.status().message());
+  const auto reader = arrow::ipc::RecordBatchStreamReader::Open(*file);
+  if (!reader.ok()) throw unknown(reader.status().message());
+  std::vector<ArrowField> fields;
+  for (const auto& column : (*reader)->schema()->fields()) {
+    const auto same = [&](ArrowType type) { return facts(type).type->Equals(column->type()); };
+    const auto it = std::find_if(std::begin(kTypes), std::end(kTypes), same);
+    if (it == std::end(kTypes)) throw unknown(column->ToString());
+    fields.push_back({column->name(), *it});
+  }
+  return fields;
+}
+
+void write_arrow_state(const fs::path& folder, const std::vector<ArrowField>& fields,
+                       const std::vector<std::string>& files) {
+  core::Json list = core::Json::array();
+  std::string names;
+  for (const auto& name : files) {
+    list.push_back({{"filename", name}});
+    names += name + "\n";
+  }
+  // In column order, which sorted JSON would lose.
+  std::string listed;
+  for (const auto& field : fields)
+    listed += (listed.empty() ? "" : ", ") + core::Json(field.name).dump() + R"(: {"dtype": ")" +
+              facts(field.type).python + R"(", "_type": "Value"})";
+  core::write_file_atomic(folder / "dataset_info.json", "{\"features\": {" + listed + "}}\n");
+  const core::Json state = {{"_data_files", list},        {"_fingerprint", core::sha256(names).substr(0, 16)},
+                            {"_format_columns", nullptr}, {"_format_kwargs", core::Json::object()},
+                            {"_format_type", nullptr},    {"_output_all_columns", false},
+                            {"_split", "train"}};
+  core::write_file_atomic(folder / "state.json", state.dump(2) + "\n");
+}
 
 int64_t arrow_shards(int64_t total_bytes, int64_t shard_bytes, int64_t rows) {
   return std::max<int64_t>(1, std::min(total_bytes / std::max<int64_t>(1, shard_bytes) + 1, rows));
 }
 
 void write_arrow_folder(const fs::path& folder, const std::vector<ArrowField>& fields, int64_t rows,
-                        int64_t shards, const std::function<std::vector<ArrowValue>(int64_t row)>& row) {
+                        int64_t shards, const ArrowRow& row,
+                        const std::function<ArrowNotes(int64_t begin, int64_t end)>& notes) {
   std::error_code ignored;
   if (fs::exists(folder, ignored))
     throw usage_error(folder.string() + " exists already", "a folder that does not exist",
@@ -125,29 +175,16 @@ void write_arrow_folder(const fs::path& folder, const std::vector<ArrowField>& f
   fs::remove_all(fresh, ignored);
   core::make_folder(fresh);
   try {
-    core::Json files = core::Json::array();
-    std::string names;
+    std::vector<std::string> files;
     int64_t begin = 0;
     for (int64_t k = 0; k < shards; ++k) {
       const int64_t end = begin + rows / shards + (k < rows % shards ? 1 : 0);
-      const std::string name = shard_name(k, shards);
-      write_shard(fresh / name, fields, begin, end, row);
-      files.push_back({{"filename", name}});
-      names += name + "\n";
+      files.push_back(arrow_file_name(k, shards));
+      write_arrow_file(fresh / files.back(), fields, begin, end, row,
+                       notes ? notes(begin, end) : ArrowNotes());
       begin = end;
     }
-    // In column order, which sorted JSON would lose.
-    std::string listed;
-    for (const auto& field : fields)
-      listed += (listed.empty() ? "" : ", ") + core::Json(field.name).dump() + R"(: {"dtype": ")" +
-                facts(field.type).python + R"(", "_type": "Value"})";
-    core::write_file_atomic(fresh / "dataset_info.json", "{\"features\": {" + listed + "}}\n");
-    const core::Json state = {
-        {"_data_files", files},       {"_fingerprint", core::sha256(names).substr(0, 16)},
-        {"_format_columns", nullptr}, {"_format_kwargs", core::Json::object()},
-        {"_format_type", nullptr},    {"_output_all_columns", false},
-        {"_split", "train"}};
-    core::write_file_atomic(fresh / "state.json", state.dump(2) + "\n");
+    write_arrow_state(fresh, fields, files);
     fs::rename(fresh, folder);
   } catch (...) {
     fs::remove_all(fresh, ignored);

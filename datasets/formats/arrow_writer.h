@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
@@ -20,14 +21,33 @@ struct ArrowField {
 /// A cell: null, a number, or text or bytes.
 using ArrowValue = std::variant<std::monostate, int64_t, std::string>;
 
+using ArrowRow = std::function<std::vector<ArrowValue>(int64_t row)>;
+/// Text kept in the schema of a file, by name.
+using ArrowNotes = std::map<std::string, std::string>;
+
+/// One Arrow IPC stream with rows [begin, end), one record batch per row, and the notes in its schema.
+void write_arrow_file(const std::filesystem::path& path, const std::vector<ArrowField>& fields, int64_t begin,
+                      int64_t end, const ArrowRow& row, const ArrowNotes& notes);
+
+/// Columns of a file that write_arrow_file() wrote; a data error if it is none.
+std::vector<ArrowField> arrow_file_fields(const std::filesystem::path& path);
+
+/// data-SSSSS-of-NNNNN.arrow
+std::string arrow_file_name(int64_t file, int64_t files);
+
+/// dataset_info.json and state.json of a folder that holds `files`, in this order.
+void write_arrow_state(const std::filesystem::path& folder, const std::vector<ArrowField>& fields,
+                       const std::vector<std::string>& files);
+
 /// Writes a folder that `datasets.load_from_disk` opens: data-SSSSS-of-NNNNN.arrow (IPC stream, one record
 /// batch per row, so that no column passes 2^31 - 1 bytes in a batch), state.json and dataset_info.json.
 /// Shard k holds a contiguous run of the rows; the first rows mod `shards` shards have one more. `row` is
-/// called once per row, in order, and is the only thing kept in memory. The folder appears whole or not at
+/// called once per row, in order, and is the only thing kept in memory. `notes(begin, end)`, where given,
+/// are those of the file with these rows. The folder appears whole or not at
 /// all; an existing one is a usage error.
 void write_arrow_folder(const std::filesystem::path& folder, const std::vector<ArrowField>& fields,
-                        int64_t rows, int64_t shards,
-                        const std::function<std::vector<ArrowValue>(int64_t row)>& row);
+                        int64_t rows, int64_t shards, const ArrowRow& row,
+                        const std::function<ArrowNotes(int64_t begin, int64_t end)>& notes = {});
 
 /// Number of shards for a table of `total_bytes` and shards of about `shard_bytes`: floor(total / shard) + 1,
 /// at most one per row.

@@ -61,6 +61,8 @@ Hdf5Values values_of(const std::string& place, hid_t type, hid_t space, const Re
       return out;
     }
     case H5T_INTEGER:
+      out.whole = true;
+      [[fallthrough]];
     case H5T_FLOAT:
       out.numbers.resize(count);
       check(read(H5T_NATIVE_DOUBLE, out.numbers.data()));

@@ -13,6 +13,7 @@ struct Hdf5Values {
   core::Shape shape;
   std::vector<std::string> texts;
   std::vector<double> numbers;
+  bool whole = false;  ///< the numbers are stored as integers
 
   /// The first number is not zero; false if there is none.
   bool flag() const { return !numbers.empty() && numbers.front() != 0; }

@@ -3,6 +3,7 @@
 #include <hdf5.h>
 
 #include "core/error.h"
+#include "datasets/formats/hdf5_attributes.h"
 
 namespace windtunnel::datasets {
 namespace {
@@ -83,6 +84,10 @@ void Hdf5Writer::write_texts(const std::string& dataset, const std::vector<std::
   const Hdf5Id id(make(dataset, {static_cast<int64_t>(texts.size())}, type.get()), close_with<H5Dclose>);
   check(H5Dwrite(id.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()) >= 0,
         "dataset '" + dataset + "'");
+}
+
+void Hdf5Writer::write_attributes(const core::Json& attributes) {
+  write_hdf5_attributes(file_, attributes, path_);
 }
 
 void Hdf5Writer::close() {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/array.h"
+#include "core/json.h"
 #include "datasets/formats/hdf5_file.h"
 
 namespace windtunnel::datasets {
@@ -26,6 +27,8 @@ class Hdf5Writer {
   /// A whole float64 dataset.
   void write_numbers(const std::string& dataset, const core::Shape& shape, const std::vector<double>& values);
   void write_texts(const std::string& dataset, const std::vector<std::string>& texts);
+  /// Of the root group, see write_hdf5_attributes().
+  void write_attributes(const core::Json& attributes);
   void close();
 
  private:

@@ -53,6 +53,30 @@ class NetcdfFile {
     while (!value.empty() && value.back() == '\0') value.pop_back();
     return value;
   }
+  /// Global attributes; those of another type than text and numbers are left out.
+  core::Json attributes() const {
+    const Hdf5Lock lock;
+    core::Json all = core::Json::object();
+    int count = 0;
+    nc_inq_natts(id_, &count);
+    for (int i = 0; i < count; ++i) {
+      char name[NC_MAX_NAME + 1] = {};
+      nc_type type = NC_NAT;
+      if (nc_inq_attname(id_, NC_GLOBAL, i, name) != NC_NOERR ||
+          nc_inq_atttype(id_, NC_GLOBAL, name, &type) != NC_NOERR)
+        continue;
+      if (type == NC_CHAR) {
+        all[name] = text(NC_GLOBAL, name);
+      } else if (type <= NC_UINT64) {
+        const bool whole = type != NC_FLOAT && type != NC_DOUBLE;
+        core::Json list = core::Json::array();
+        for (const double number : numbers(NC_GLOBAL, name))
+          list.push_back(whole ? core::Json(static_cast<int64_t>(number)) : core::Json(number));
+        all[name] = list.size() == 1 ? list[0] : list;
+      }
+    }
+    return all;
+  }
   std::vector<double> numbers(int variable, const char* attribute) const {
     size_t length = 0;
     nc_type type = NC_NAT;
@@ -233,6 +257,7 @@ class NetcdfTrajectory : public Trajectory {
   std::string path() const override { return file_.path(); }
   std::vector<double> times() const override { return times_; }
   std::vector<datasets::Axis> axes() const override { return axes_; }
+  core::Json attributes() const override { return file_.attributes(); }
 
   void read(const std::vector<int64_t>& fields, int64_t begin, int64_t end, int64_t stride, float* out,
             int64_t step) const override {
@@ -395,7 +420,8 @@ bool detect(const Scenario& scenario, const fs::path& root, Side side) {
 }
 
 const FormatRegistration registration{{kFormat, "one CF NetCDF file per trajectory, named variables and axes",
-                                       "built in", detect, open_netcdf_cf, write_netcdf_cf, ".nc"}};
+                                       "built in", detect, open_netcdf_cf, write_netcdf_cf, ".nc",
+                                       append_netcdf_cf}};
 
 }  // namespace
 

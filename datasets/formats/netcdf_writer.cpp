@@ -55,6 +55,25 @@ class NetcdfWriter {
     const Hdf5Lock lock;
     check(nc_put_att_double(id_, variable, key.c_str(), NC_DOUBLE, 1, &value));
   }
+  /// Global attributes: texts, integers, numbers, lists of numbers; others are left out.
+  void attributes(const core::Json& all) {
+    for (const auto& [key, value] : all.items()) {
+      const Hdf5Lock lock;
+      const auto is_number = [](const core::Json& v) { return v.is_number(); };
+      if (key.rfind("_", 0) == 0 || key.find('/') != std::string::npos) continue;  // not names for users
+      if (value.is_string()) {
+        text(NC_GLOBAL, key, value.get<std::string>());
+      } else if (value.is_number_integer()) {
+        const auto number = value.get<long long>();
+        check(nc_put_att_longlong(id_, NC_GLOBAL, key.c_str(), NC_INT64, 1, &number));
+      } else if (value.is_number()) {
+        this->number(NC_GLOBAL, key, value.get<double>());
+      } else if (value.is_array() && !value.empty() && std::all_of(value.begin(), value.end(), is_number)) {
+        const auto list = value.get<std::vector<double>>();
+        check(nc_put_att_double(id_, NC_GLOBAL, key.c_str(), NC_DOUBLE, list.size(), list.data()));
+      }
+    }
+  }
   void put(int variable, const std::vector<double>& values) {
     const Hdf5Lock lock;
     check(nc_put_var_double(id_, variable, values.data()));
@@ -94,18 +113,19 @@ std::vector<double> along(const Axis& axis, bool columns) {
   return line;
 }
 
-void write_trajectory(const ConvertJob& job, const Trajectory& t, const fs::path& path) {
+void write_trajectory(const Scenario& to, Side side, const Trajectory& t, const fs::path& path) {
   NetcdfWriter file(path);
   const std::vector<int> dims = {file.dimension("time", t.frames()), file.dimension("y", t.height()),
                                  file.dimension("x", t.width())};
+  file.attributes(t.attributes());
   file.text(NC_GLOBAL, "Conventions", "CF-1.8");
-  file.text(NC_GLOBAL, "title", job.to.title);
-  file.text(NC_GLOBAL, "licence", job.to.licence);
-  file.text(NC_GLOBAL, "scenario", job.to.name);
-  file.text(NC_GLOBAL, "side", to_string(job.side));
+  file.text(NC_GLOBAL, "title", to.title);
+  file.text(NC_GLOBAL, "licence", to.licence);
+  file.text(NC_GLOBAL, "scenario", to.name);
+  file.text(NC_GLOBAL, "side", to_string(side));
   file.text(NC_GLOBAL, "trajectory", t.id());
-  for (size_t p = 0; p < std::min(t.parameters().size(), job.to.parameters.size()); ++p)
-    file.number(NC_GLOBAL, job.to.parameters[p].name, t.parameters()[p]);
+  for (size_t p = 0; p < std::min(t.parameters().size(), to.parameters.size()); ++p)
+    file.number(NC_GLOBAL, to.parameters[p].name, t.parameters()[p]);
 
   const auto times = t.times();
   if (static_cast<int64_t>(times.size()) == t.frames())
@@ -124,9 +144,9 @@ void write_trajectory(const ConvertJob& job, const Trajectory& t, const fs::path
       auxiliary += (auxiliary.empty() ? "grid_" : " grid_") + axis.name;
     }
   }
-  for (const int64_t f : fields_on(job.to, job.side)) {
-    const FieldInfo& field = job.to.fields[static_cast<size_t>(f)];
-    const int variable = file.variable(field.place(kFormat, job.side), NC_FLOAT, dims,
+  for (const int64_t f : fields_on(to, side)) {
+    const FieldInfo& field = to.fields[static_cast<size_t>(f)];
+    const int variable = file.variable(field.place(kFormat, side), NC_FLOAT, dims,
                                        {{"units", field.unit},
                                         {"long_name", field.label.empty() ? field.name : field.label},
                                         {"coordinates", auxiliary}});
@@ -137,7 +157,42 @@ void write_trajectory(const ConvertJob& job, const Trajectory& t, const fs::path
   file.close();
 }
 
+class NetcdfAppender : public Appender {
+ public:
+  NetcdfAppender(const Scenario& to, const fs::path& root, Side side)
+      : to_(to), side_(side), folder_(to.folder(root, to_string(side))) {}
+
+  bool has(const std::string& name, const std::string& key) const override {
+    const Hdf5Lock lock;
+    int id = -1;
+    if (nc_open((folder_ / name).c_str(), NC_NOWRITE, &id) != NC_NOERR) return false;
+    size_t length = 0;
+    nc_type type = NC_NAT;
+    std::string text;
+    if (nc_inq_att(id, NC_GLOBAL, "key", &type, &length) == NC_NOERR && type == NC_CHAR) {
+      text.resize(length);
+      nc_get_att_text(id, NC_GLOBAL, "key", text.data());
+    }
+    nc_close(id);
+    return text == key;
+  }
+  void add(const std::string& name, const Trajectory& t) override {
+    core::make_folder(folder_);
+    core::write_atomic(folder_ / name, [&](const fs::path& path) { write_trajectory(to_, side_, t, path); });
+  }
+  void finish(const std::vector<std::string>&) override {}
+
+ private:
+  const Scenario to_;
+  const Side side_;
+  const fs::path folder_;
+};
+
 }  // namespace
+
+std::unique_ptr<Appender> append_netcdf_cf(const Scenario& to, const fs::path& root, Side side) {
+  return std::make_unique<NetcdfAppender>(to, root, side);
+}
 
 void write_netcdf_cf(const ConvertJob& job) {
   const fs::path folder = job.to.folder(job.root, to_string(job.side));
@@ -146,7 +201,8 @@ void write_netcdf_cf(const ConvertJob& job) {
   int64_t done = 0;
   for (const auto& [id, name] : job.ids) {
     const auto t = job.store.open(id);
-    core::write_atomic(folder / name, [&](const fs::path& path) { write_trajectory(job, *t, path); });
+    core::write_atomic(folder / name,
+                       [&](const fs::path& path) { write_trajectory(job.to, job.side, *t, path); });
     bar.update(++done);
   }
 }

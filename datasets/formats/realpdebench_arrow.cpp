@@ -10,6 +10,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "datasets/formats/arrow_rows.h"
 #include "datasets/formats/arrow_table.h"
 #include "datasets/formats/place.h"
 #include "datasets/formats/window_layout.h"
@@ -97,6 +98,12 @@ class ArrowTrajectory : public Trajectory {
 
   std::vector<double> times() const override {
     return table_->has(row_, "t") ? numbers("t", {"t_shape"}).values : std::vector<double>();
+  }
+
+  core::Json attributes() const override {
+    const core::Json values =
+        core::Json::parse(table_->note(row_, arrow_note_name(id_)).value_or("{}"), nullptr, false);
+    return values.is_object() ? values : core::Json::object();
   }
 
   std::vector<Axis> axes() const override {
@@ -266,7 +273,7 @@ bool detect(const Scenario& scenario, const fs::path& root, Side side) {
 
 const FormatRegistration registration{
     {kFormat, "one Arrow row per trajectory in <scenario>/hf_dataset/<side>", "built in", detect,
-     open_realpdebench_arrow, write_realpdebench_arrow}};
+     open_realpdebench_arrow, write_realpdebench_arrow, ".h5", append_realpdebench_arrow}};
 
 }  // namespace
 

@@ -15,6 +15,8 @@ namespace windtunnel::datasets {
 /// the value. Column sim_id names the trajectory; t (t_shape), where present, holds the times. A window is
 /// read straight from the mapped file and touches its own frames only.
 ///
+/// The schema of a file may keep the attributes of a trajectory, JSON under the name `attributes/<sim_id>`.
+///
 /// A null or a value of another length is a data error naming file, sim_id and column. So is a version.json
 /// whose min_code_version is above 0.2.0, the layout that is read here.
 std::unique_ptr<TrajectoryStore> open_realpdebench_arrow(const Scenario& scenario,

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "core/error.h"
+#include "datasets/formats/hdf5_attributes.h"
 #include "datasets/formats/hdf5_file.h"
 #include "datasets/formats/hdf5_values.h"
 #include "datasets/formats/place.h"
@@ -70,6 +71,8 @@ class Hdf5Trajectory : public Trajectory {
     }
     return out;
   }
+
+  core::Json attributes() const override { return hdf5_attributes(Hdf5File(path_)); }
 
   void read(const std::vector<int64_t>& fields, int64_t begin, int64_t end, int64_t stride, float* out,
             int64_t step) const override {

@@ -1,10 +1,11 @@
 #include "datasets/lab/dataset_files.h"
 
 #include <algorithm>
+#include <map>
 
 #include "core/file.h"
 #include "core/sha256.h"
-#include "datasets/scenario.h"
+#include "datasets/convert.h"
 #include "datasets/split.h"
 
 namespace windtunnel::datasets::lab {
@@ -19,7 +20,10 @@ Json data_options(const LabOptions& options) {
   return values;
 }
 
-void write_scenario(const LabOptions& o, const LabSettings& settings) {
+namespace {
+
+/// What differs from the built-in scenario.
+Json deviations(const LabOptions& o, const LabSettings& settings) {
   const auto list = configurations(settings, o.trajectories);
   const double reynolds = list[list.size() / 2].reynolds;
   const double scale = o.pixels * static_cast<double>(o.real_stride) / settings.pixels;
@@ -50,30 +54,44 @@ void write_scenario(const LabOptions& o, const LabSettings& settings) {
     values["geometry"] = {{"d", o.pixels * static_cast<double>(o.real_stride)},
                           {"center_x", settings.centre.x * scale},
                           {"center_y", settings.centre.y * scale}};
-  core::write_file_atomic(fs::path(o.out) / o.scenario / "scenario.yaml", core::to_yaml(values));
+  return values;
 }
-
-namespace {
 
 template <class Use>
 void with_splits(const LabOptions& o, const LabSettings& settings, Use use) {
-  const Scenario scenario = load_scenario(o.scenario, o.out);
+  const Scenario scenario = made_scenario(o, settings);
   std::vector<TrajectoryName> names;
   for (const auto& c : configurations(settings, o.trajectories))
     names.push_back({c.sim_id, scenario.parse_name(c.sim_id).value_or(std::vector<double>{}), o.frames});
   for (const Side side : {Side::real, Side::numerical})
-    use(leak_free_split(scenario, names, side, static_cast<uint64_t>(o.seed)), scenario, side);
+    use(leak_free_split(scenario, names, side, static_cast<uint64_t>(o.seed)), side);
 }
 
 }  // namespace
 
-void check_index(const LabOptions& o, const LabSettings& settings) {
-  with_splits(o, settings, [](const Split&, const Scenario&, Side) {});
+Scenario made_scenario(const LabOptions& o, const LabSettings& settings) {
+  return scenario_from_json(core::merged(load_scenario(o.scenario).json(), deviations(o, settings)),
+                            "scenario " + o.scenario + " of the virtual laboratory");
 }
 
-void write_index(const LabOptions& o, const LabSettings& settings) {
-  with_splits(o, settings, [&](const Split& split, const Scenario& scenario, Side side) {
-    write_split(split, scenario, o.out, side);
+void write_scenario(const LabOptions& o, const LabSettings& settings, const Scenario& written) {
+  const bool native = written.formats == made_scenario(o, settings).formats;
+  core::write_file_atomic(fs::path(o.out) / o.scenario / "scenario.yaml",
+                          core::to_yaml(native ? deviations(o, settings) : written.json()));
+}
+
+void check_index(const LabOptions& o, const LabSettings& settings) {
+  with_splits(o, settings, [](const Split&, Side) {});
+}
+
+void write_index(const LabOptions& o, const LabSettings& settings, const Scenario& written) {
+  const FormatInfo& format = formats().at(written.formats.at(0));
+  std::map<std::string, std::string> names;
+  for (const auto& c : configurations(settings, o.trajectories))
+    names[c.sim_id] = name_in_format(c.sim_id, format);
+  with_splits(o, settings, [&](Split split, Side side) {
+    rename_trajectories(split, names);
+    write_split(split, written, o.out, side);
   });
 }
 

@@ -4,16 +4,23 @@
 
 #include "datasets/lab/lab.h"
 #include "datasets/lab/settings.h"
+#include "datasets/scenario.h"
 
 namespace windtunnel::datasets::lab {
 
-/// scenario.yaml: what differs from the built-in scenario (origin, frames, window, strides, geometry, step).
-void write_scenario(const LabOptions& options, const LabSettings& settings);
+/// The scenario of the made data in HDF5: the built-in one with origin, frames, window, strides, geometry and
+/// step of the options.
+Scenario made_scenario(const LabOptions& options, const LabSettings& settings);
 
-/// Index and parameter files of both sides: a leak-free split by options.seed. Needs scenario.yaml, not the
-/// data; check_index() throws what write_index() would (too few frames for three splits) without writing.
+/// scenario.yaml: for HDF5 what differs from the built-in scenario, for another format the whole of
+/// `written`.
+void write_scenario(const LabOptions& options, const LabSettings& settings, const Scenario& written);
+
+/// Index and parameter files of both sides: a leak-free split by options.seed, the same in every format.
+/// Needs no data; check_index() throws what write_index() would (too few frames for three splits) without
+/// writing.
 void check_index(const LabOptions& options, const LabSettings& settings);
-void write_index(const LabOptions& options, const LabSettings& settings);
+void write_index(const LabOptions& options, const LabSettings& settings, const Scenario& written);
 
 /// manifest.json: {"origin", "options", "seed", "version", "files": {path below the folder: {"bytes",
 /// "sha256"}}}. Returns the bytes of all files.

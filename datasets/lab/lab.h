@@ -20,6 +20,7 @@ struct LabOptions : core::Options {
   std::string scenario = "cylinder";  ///< one of lab_scenarios()
   std::string out;                    ///< dataset root; files go to out/scenario
   std::string size = "demo";          ///< preset: tiny | demo | small | published
+  std::string format = "hdf5";        ///< of the files: hdf5 | arrow | netcdf; the values are the same
   int64_t seed = 0;
   int64_t threads = 0;  ///< one trajectory side per thread; 0 = all processors
 
@@ -83,10 +84,13 @@ struct LabReport {
   double seconds = 0;
 };
 
-/// Writes out/scenario/{real,numerical}/{sim_id} in the published HDF5 layout, index files, scenario.yaml and
-/// manifest.json (size and SHA-256 of every file, seed, options). The bytes depend on the options only, not
-/// on the number of threads or the processor. Complete files that carry the same options are kept, so an
-/// interrupted run continues. Errors: usage (options), environment (disk), interrupted.
+/// Writes out/scenario/{real,numerical}/{sim_id} in the published HDF5 layout, or one Arrow file per
+/// trajectory in out/scenario/hf_dataset/{real,numerical}, or NetCDF files with CF attributes; index files,
+/// scenario.yaml and manifest.json (size and SHA-256 of every file, seed, options). What made a trajectory
+/// stands in its file: attributes of the HDF5 root, global attributes, schema of the Arrow file. The bytes
+/// depend on the options only, not on the number of threads or the processor. Complete trajectories that
+/// carry the same options are kept, so an interrupted run continues. Errors: usage (options, a folder with
+/// the same data in another format), environment (disk), interrupted.
 LabReport make_dataset(const LabOptions& options, const LabControl& control = {});
 
 }  // namespace windtunnel::datasets::lab

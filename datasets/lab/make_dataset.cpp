@@ -16,6 +16,7 @@
 #include "datasets/lab/dataset_files.h"
 #include "datasets/lab/flow.h"
 #include "datasets/lab/lab.h"
+#include "datasets/lab/made_format.h"
 #include "datasets/lab/recording.h"
 #include "datasets/lab/trajectory_writer.h"
 
@@ -30,6 +31,7 @@ struct Task {
   Configuration configuration;
   bool real = false;
   std::vector<fs::path> paths;  ///< in the order of Recording::files()
+  std::vector<fs::path> kept;   ///< those of them that stay as they are
   std::string key;              ///< of the options that its bytes depend on
   double work = 0;
 };
@@ -37,7 +39,7 @@ struct Task {
 std::string key_of(const LabOptions& options, const LabSettings& settings, const Task& task) {
   Json values = data_options(options);
   // These decide which trajectories and windows exist, not what is in one of them.
-  for (const char* k : {"trajectories", "in_step", "out_step", "interval"}) values.erase(k);
+  for (const char* k : {"trajectories", "in_step", "out_step", "interval", "format"}) values.erase(k);
   for (const auto& k : unused_options(options, settings, task.real)) values.erase(k);
   values["sim_id"] = task.configuration.sim_id;
   values["side"] = task.real ? "real" : "numerical";
@@ -45,14 +47,23 @@ std::string key_of(const LabOptions& options, const LabSettings& settings, const
   return core::sha256(core::canonical(values));
 }
 
-std::vector<Task> tasks_of(const LabOptions& options, const LabSettings& settings) {
-  const fs::path folder = fs::path(options.out) / options.scenario;
+Side side_of(bool real) { return real ? Side::real : Side::numerical; }
+
+/// Without `format` the tasks have no paths: enough to tell what they cost.
+std::vector<Task> tasks_of(const LabOptions& options, const LabSettings& settings,
+                           const MadeFormat* format = nullptr) {
+  const fs::path home = fs::path(options.out) / options.scenario;
   std::vector<Task> tasks;
   for (const bool real : {true, false})
     for (const auto& c : configurations(settings, options.trajectories)) {
-      Task task{c, real, {}, {}, 0};
+      Task task{c, real, {}, {}, {}, 0};
       const auto recording = make_recording({options, settings, c, real, {}});
-      for (const auto& file : recording->files()) task.paths.push_back(folder / file.folder / c.sim_id);
+      for (const auto& file : recording->files()) {
+        if (!format) continue;
+        const fs::path folder = file.aside ? home : format->folder(side_of(real), c.sim_id);
+        task.paths.push_back(folder / file.folder / c.sim_id);
+        if (file.aside || format->native()) task.kept.push_back(task.paths.back());
+      }
       task.key = key_of(options, settings, task);
       task.work = recording->work();
       tasks.push_back(std::move(task));
@@ -109,7 +120,9 @@ void require_finite(const Frame& frame, const Task& task, int64_t index) {
                                "finite values", "use more cells per D, or a larger closure constant");
 }
 
-void make(const LabOptions& options, const LabSettings& settings, const Task& task, Board& board) {
+void make(const LabOptions& options, const LabSettings& settings, const Task& task, const MadeFormat& format,
+          Board& board) {
+  for (const auto& path : task.paths) core::make_folder(path.parent_path());
   const std::string note = task.configuration.sim_id + (task.real ? " real" : " numerical");
   const auto run = make_recording(
       {options, settings, task.configuration, task.real, [&](double work) { board.add(work, note); }});
@@ -144,6 +157,7 @@ void make(const LabOptions& options, const LabSettings& settings, const Task& ta
   };
   try {
     write(files.size());
+    format.take(side_of(task.real), task.configuration.sim_id);
   } catch (...) {
     streams.clear();
     throw;
@@ -214,16 +228,17 @@ LabReport make_dataset(const LabOptions& options, const LabControl& control) {
   const auto begin = std::chrono::steady_clock::now();
   if (options.out.empty()) throw core::usage_error("no folder for the data", "option out");
   const LabSettings settings = lab_settings(options.scenario);
-  auto tasks = tasks_of(options, settings);
+  const MadeFormat format(options, settings);
+  auto tasks = tasks_of(options, settings, &format);
   LabReport report;
   report.folder = fs::path(options.out) / options.scenario;
   core::make_folder(report.folder);
-  write_scenario(options, settings);
+  write_scenario(options, settings, format.written());
   check_index(options, settings);
-  for (const auto& task : tasks)
-    for (const auto& path : task.paths) core::make_folder(path.parent_path());
-  const auto finished = [](const Task& task) {
-    return std::all_of(task.paths.begin(), task.paths.end(),
+  format.clean();
+  const auto finished = [&](const Task& task) {
+    return (format.native() || format.has(side_of(task.real), task.configuration.sim_id, task.key)) &&
+           std::all_of(task.kept.begin(), task.kept.end(),
                        [&](const fs::path& path) { return has_attribute(path, "key", task.key); });
   };
   report.kept = std::erase_if(tasks, finished);
@@ -244,10 +259,14 @@ LabReport make_dataset(const LabOptions& options, const LabControl& control) {
   for (const auto& task : tasks) total += task.work;
   Board board(control, total);
   board.work(thread_count(options, tasks.size()), tasks.size(),
-             [&](size_t i) { make(options, settings, tasks[i], board); });
+             [&](size_t i) { make(options, settings, tasks[i], format, board); });
+  format.clean();
   board.finish();
 
-  write_index(options, settings);
+  std::vector<std::string> ids;
+  for (const auto& c : configurations(settings, options.trajectories)) ids.push_back(c.sim_id);
+  format.finish(ids);
+  write_index(options, settings, format.written());
   report.bytes = write_manifest(options);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return report;

@@ -30,6 +30,7 @@ struct StoredFile {
   std::string folder;
   std::vector<StoredArray> arrays;
   std::vector<std::string> channel_names;  ///< stored as dataset "channel_names" unless empty
+  bool aside = false;  ///< beside the data set: HDF5 whatever its format, no reader knows it
 };
 
 /// Values of every array of every file, in the order of Recording::files().

@@ -16,6 +16,7 @@ void LabOptions::describe(core::OptionVisitor& v) {
   v.choice("scenario", scenario, lab_scenarios(), "what flows past what");
   v("out", out, "dataset root; files go to <out>/<scenario>");
   v.choice("size", size, {"tiny", "demo", "small", "published"}, "preset of every option below");
+  v.choice("format", format, {"hdf5", "arrow", "netcdf"}, "of the files; the values are the same");
   v("seed", seed, "seed of every random deviation", core::kNotNegative);
   v("threads", threads, "trajectories computed at once; 0 = all processors", core::kNotNegative);
   v("trajectories", trajectories, "pairs of trajectories", core::kPositive);

@@ -176,7 +176,7 @@ void SideRun::picture() {
 std::vector<StoredFile> SideRun::files() const {
   if (!real_) return {{"numerical", {{"measured_data/u"}, {"measured_data/v"}, {"measured_data/p"}}, {}}};
   std::vector<StoredFile> files = {{"real", {{"measured_data/u"}, {"measured_data/v"}}, {}}};
-  if (options_.truth) files.push_back({"truth", files[0].arrays, {}});
+  if (options_.truth) files.push_back({"truth", files[0].arrays, {}, true});
   return files;
 }
 

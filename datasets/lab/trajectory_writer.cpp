@@ -2,17 +2,11 @@
 
 #include <hdf5.h>
 
-#include <mutex>
-
 #include "core/error.h"
+#include "datasets/formats/hdf5_attributes.h"
 
 namespace windtunnel::datasets::lab {
 namespace {
-
-std::mutex& library() {
-  static std::mutex mutex;
-  return mutex;
-}
 
 /// Closes an HDF5 identifier with its own function.
 struct Handle {
@@ -36,17 +30,6 @@ void check(bool good, const std::string& path) {
   if (!good) fail(path);
 }
 
-/// HDF5's own error printing is off while this lives.
-struct Silence {
-  H5E_auto2_t function = nullptr;
-  void* data = nullptr;
-  Silence() {
-    H5Eget_auto2(H5E_DEFAULT, &function, &data);
-    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-  }
-  ~Silence() { H5Eset_auto2(H5E_DEFAULT, function, data); }
-};
-
 hid_t create_dataset(hid_t where, const char* name, hid_t type, const std::vector<hsize_t>& shape) {
   const Handle space(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr), H5Sclose);
   const Handle list(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
@@ -57,40 +40,12 @@ hid_t create_dataset(hid_t where, const char* name, hid_t type, const std::vecto
   return H5Dcreate2(where, name, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
 }
 
-void write_attribute(hid_t object, const std::string& key, const core::Json& value, const std::string& path) {
-  const auto put = [&](hid_t type, hid_t memory, hid_t space, const void* data) {
-    const Handle attribute(H5Acreate2(object, key.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
-    check(attribute >= 0 && H5Awrite(attribute, memory, data) >= 0, path);
-  };
-  const Handle scalar(H5Screate(H5S_SCALAR), H5Sclose);
-  if (value.is_string()) {
-    const auto text = value.get<std::string>();
-    const Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
-    H5Tset_size(type, std::max<size_t>(1, text.size()));
-    H5Tset_cset(type, H5T_CSET_UTF8);
-    H5Tset_strpad(type, H5T_STR_NULLPAD);
-    put(type, type, scalar, text.c_str());
-  } else if (value.is_number_integer() || value.is_boolean()) {
-    const int64_t number = value.is_boolean() ? int64_t{value.get<bool>()} : value.get<int64_t>();
-    put(H5T_STD_I64LE, H5T_NATIVE_INT64, scalar, &number);
-  } else if (value.is_array()) {
-    const auto numbers = value.get<std::vector<double>>();
-    const hsize_t n = numbers.size();
-    const Handle space(H5Screate_simple(1, &n, nullptr), H5Sclose);
-    put(H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, space, numbers.data());
-  } else {
-    const double number = value.get<double>();
-    put(H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, scalar, &number);
-  }
-}
-
 }  // namespace
 
 TrajectoryWriter::TrajectoryWriter(const std::filesystem::path& path, const StoredFile& file, int64_t frames,
                                    int64_t height, int64_t width)
     : path_(path.string()), arrays_(file.arrays), height_(height), width_(width) {
-  const std::lock_guard lock(library());
-  const Silence silence;
+  const Hdf5Lock lock;
   const Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
   H5Pset_obj_track_times(creation, false);
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
@@ -118,8 +73,7 @@ TrajectoryWriter::TrajectoryWriter(const std::filesystem::path& path, const Stor
 }
 
 TrajectoryWriter::~TrajectoryWriter() {
-  const std::lock_guard lock(library());
-  const Silence silence;
+  const Hdf5Lock lock;
   release();
 }
 
@@ -146,8 +100,7 @@ void TrajectoryWriter::write_names(const std::vector<std::string>& names) {
 }
 
 void TrajectoryWriter::write_frames(size_t array, int64_t begin, int64_t count, const float* values) {
-  const std::lock_guard lock(library());
-  const Silence silence;
+  const Hdf5Lock lock;
   const hid_t dataset = datasets_.at(array);
   const int64_t channels = arrays_[array].channels;
   const hsize_t start[4] = {static_cast<hsize_t>(begin), 0, 0, 0};
@@ -161,8 +114,7 @@ void TrajectoryWriter::write_frames(size_t array, int64_t begin, int64_t count, 
 }
 
 void TrajectoryWriter::write_coordinates(const std::vector<Coordinate>& coordinates) {
-  const std::lock_guard lock(library());
-  const Silence silence;
+  const Hdf5Lock lock;
   for (const auto& c : coordinates) {
     const std::vector<hsize_t> shape(c.shape.begin(), c.shape.end());
     const Handle dataset(create_dataset(file_, c.name.c_str(), H5T_IEEE_F64LE, shape), H5Dclose);
@@ -173,22 +125,19 @@ void TrajectoryWriter::write_coordinates(const std::vector<Coordinate>& coordina
 }
 
 void TrajectoryWriter::write_attributes(const core::Json& attributes) {
-  const std::lock_guard lock(library());
-  const Silence silence;
-  for (const auto& [key, value] : attributes.items()) write_attribute(file_, key, value, path_);
+  const Hdf5Lock lock;
+  write_hdf5_attributes(file_, attributes, path_);
 }
 
 void TrajectoryWriter::close() {
-  const std::lock_guard lock(library());
-  const Silence silence;
+  const Hdf5Lock lock;
   const bool flushed = file_ >= 0 && H5Fflush(file_, H5F_SCOPE_LOCAL) >= 0;
   release();
   check(flushed, path_);
 }
 
 bool has_attribute(const std::filesystem::path& path, const std::string& key, const std::string& value) {
-  const std::lock_guard lock(library());
-  const Silence silence;
+  const Hdf5Lock lock;
   const Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
   if (file < 0) return false;
   const Handle attribute(H5Aopen(file, key.c_str(), H5P_DEFAULT), H5Aclose);

@@ -11,8 +11,7 @@
 namespace windtunnel::datasets::lab {
 
 /// Writes one file of a trajectory in HDF5: float32 arrays, contiguous, then coordinates and root attributes.
-/// No time stamps; objects in a fixed order: equal content gives equal bytes. HDF5 calls of all writers and
-/// of has_attribute() are serialised. Errors are environment errors.
+/// No time stamps; objects in a fixed order: equal content gives equal bytes. Errors are environment errors.
 class TrajectoryWriter {
  public:
   TrajectoryWriter(const std::filesystem::path& path, const StoredFile& file, int64_t frames, int64_t height,

@@ -5,6 +5,7 @@
 #include "core/file.h"
 #include "datasets/dataset.h"
 #include "datasets/formats/arrow_table.h"
+#include "datasets/formats/hdf5_writer.h"
 #include "datasets/inspect.h"
 #include "tests/datasets/small_data.h"
 
@@ -81,6 +82,39 @@ TEST(Convert, ThereAndBackThroughEveryFormat) {
         open_trajectories(scenario, to, Side::real)->open(format == "netcdf_cf" ? "1200.nc" : "1200.h5");
     EXPECT_EQ(t->times(), times(2)) << format;
     for (const auto& finding : verify(to, scenario)) EXPECT_NE(finding.severity, "error") << finding.message;
+    from = to;
+  }
+}
+
+TEST(Convert, AttributesGoWithTheTrajectory) {
+  const TemporaryFolder root;
+  write_toy(root / "hdf5", 2);
+  const core::Json told = {{"origin", "towed"}, {"seed", 7},          {"Re", 1000.5},
+                           {"note", ""},        {"offset", {0.5, 2}}, {"whole", 3.0}};
+  Scenario scenario = toy_scenario();
+  fs::path from = root / "hdf5";
+  core::write_atomic(from / "toy/real/1000.h5", [&](const fs::path& path) {
+    const auto t = open_trajectories(scenario, from, Side::real)->open("1000.h5");
+    Hdf5Writer writer(path);
+    for (const char* field : {"u", "v"}) {
+      const auto values = t->read({scenario.field_index(field)}, 0, t->frames());
+      writer.create(std::string("measured_data/") + field, {t->frames(), t->height(), t->width()});
+      writer.write_frames(std::string("measured_data/") + field, 0, t->frames(), values.data.data());
+    }
+    writer.write_attributes(told);
+    writer.close();
+  });
+  for (const std::string format : {"realpdebench_arrow", "netcdf_cf", "realpdebench_hdf5"}) {
+    const fs::path to = root / format;
+    convert(scenario, from, to, {.format = format, .sides = {Side::real}});
+    scenario = load_scenario("toy", to);
+    const auto store = open_trajectories(scenario, to, Side::real);
+    const core::Json attributes = store->open(store->ids().at(0))->attributes();
+    for (const auto& [key, value] : told.items()) {
+      if (key == "note" && format != "realpdebench_arrow") continue;  // NetCDF keeps no empty text
+      EXPECT_EQ(attributes.value(key, core::Json()), value) << key << " in " << format;
+      EXPECT_EQ(attributes.value(key, core::Json()).type(), value.type()) << key << " in " << format;
+    }
     from = to;
   }
 }
