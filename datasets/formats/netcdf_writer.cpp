@@ -117,15 +117,18 @@ void write_trajectory(const Scenario& to, Side side, const Trajectory& t, const 
   NetcdfWriter file(path);
   const std::vector<int> dims = {file.dimension("time", t.frames()), file.dimension("y", t.height()),
                                  file.dimension("x", t.width())};
-  file.attributes(t.attributes());
+  const core::Json told = t.attributes();
+  file.attributes(told);
   file.text(NC_GLOBAL, "Conventions", "CF-1.8");
   file.text(NC_GLOBAL, "title", to.title);
   file.text(NC_GLOBAL, "licence", to.licence);
   file.text(NC_GLOBAL, "scenario", to.name);
   file.text(NC_GLOBAL, "side", to_string(side));
   file.text(NC_GLOBAL, "trajectory", t.id());
+  // Parameters as the file name gives them, unless the trajectory has something of this name to tell itself.
   for (size_t p = 0; p < std::min(t.parameters().size(), to.parameters.size()); ++p)
-    file.number(NC_GLOBAL, to.parameters[p].name, t.parameters()[p]);
+    if (!told.contains(to.parameters[p].name))
+      file.number(NC_GLOBAL, to.parameters[p].name, t.parameters()[p]);
 
   const auto times = t.times();
   if (static_cast<int64_t>(times.size()) == t.frames())
