@@ -2,6 +2,7 @@
 # Installs what the build needs and is missing: system packages (as root) and, in the project-local folder
 # .deps, LibTorch and Arrow C++ taken from the pinned Python wheels. Running it again does nothing.
 #   WINDTUNNEL_TORCH=/path     use another LibTorch (a folder with share/cmake/Torch); no wheel is fetched
+#   WINDTUNNEL_BROWSER=1       also install Chromium, with which the leaderboard's pages are tested
 #   WINDTUNNEL_PIP_ARGS="..."  extra arguments for pip, such as another package index
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,6 +12,7 @@ arrow_version=26.0.1
 packages=(build-essential cmake ninja-build ccache pkg-config git clang-format unzip python3 python3-pip
   libhdf5-dev libnetcdf-dev libfftw3-dev libgtest-dev libbenchmark-dev libcli11-dev nlohmann-json3-dev
   libyaml-cpp-dev libspdlog-dev libssl-dev libcurl4-openssl-dev libstb-dev zlib1g-dev)
+[[ -z ${WINDTUNNEL_BROWSER:-} ]] || packages+=(chromium)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -56,5 +56,24 @@ if [[ -d ../shared/golden ]]; then
   check "conformance ../shared/golden" "$build/windtunnel" conformance ../shared/golden
 fi
 
+browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
+if [[ -n $browser ]]; then
+  echo "== leaderboard in $(basename "$browser")"
+  folder=$(mktemp -d)
+  "$build/benchmarks/site_benchmark" "$folder"
+  report=$(python3 tests/browser/site_test.py "$folder/site" --browser "$browser")
+  echo "$report"
+  if [[ $(tail -n 1 <<<"$report") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+    passed=$((passed + BASH_REMATCH[1]))
+    failed=$((failed + BASH_REMATCH[2]))
+  else
+    failed=$((failed + 1))
+    echo "FAILED: the browser test ended early"
+  fi
+  rm -rf "$folder"
+else
+  echo "left out: the browser test (no Chromium; WINDTUNNEL_BROWSER=1 cmake/bootstrap.sh installs it)"
+fi
+
 echo "$passed passed, $failed failed"
 ((failed == 0 && passed > 0))

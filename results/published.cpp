@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "core/embedded.h"
 #include "core/error.h"
@@ -90,60 +91,125 @@ void add_metrics(Row& row, const Line& line, const Json& columns) {
   }
 }
 
+/// "{model}, seed {seed}" with the line's columns.
+std::string filled(std::string text, const Line& line) {
+  for (size_t open; (open = text.find('{')) != std::string::npos;) {
+    const size_t close = text.find('}', open);
+    const std::string column = text.substr(open + 1, close - open - 1);
+    const auto it = line.find(column);
+    if (it == line.end()) throw environment_error("published figures: no column '" + column + "'");
+    text.replace(open, close - open + 1, it->second);
+  }
+  return text;
+}
+
+bool chosen(const Json& entry, const Line& line) {
+  if (!entry.contains("where")) return true;
+  for (const auto& [column, text] : entry.at("where").items())
+    if (line.at(column) != text) return false;
+  return true;
+}
+
+View view_of(const Json& sources, const Json& entry, const Line& line) {
+  View view;
+  const auto dataset = line.find("dataset");
+  view.scenario = dataset == line.end() ? entry.at("scenario").get<std::string>()
+                                        : mapped(sources.at("scenarios"), dataset->second);
+  view.title = scenario_label(view.scenario);
+  view.dataset = filled(entry.at("dataset"), line);
+  view.protocol = "published";
+  view.subset = "all";
+  view.setting = entry.contains("setting") ? entry.at("setting").get<std::string>()
+                                           : mapped(sources.at("settings"), line.at("paradigm"));
+  view.rounds = static_cast<int64_t>(number(line, "rounds").value_or(entry.value("rounds", 1.0)));
+  return view;
+}
+
+Row row_of(const Json& sources, const Json& entry, const Line& line, const View& view) {
+  const auto& untrained = sources.at("untrained");
+  const std::string model = line.at("model");
+  Row row;
+  row.label = filled(entry.value("label", "{model}"), line);
+  row.model = mapped(sources.at("models"), model);
+  row.trained = std::find(untrained.begin(), untrained.end(), model) == untrained.end();
+  row.source = entry.at("source");
+  if (view.dataset == sources.at("flagged_dataset")) row.flags = flags_of(line, view.rounds);
+  if (entry.contains("flags") && entry.at("flags").contains(model))
+    row.flags.push_back({{}, entry.at("flags").at(model).get<std::string>()});
+  return row;
+}
+
+int64_t decimals_of(const std::string& text) {
+  const size_t point = text.find('.');
+  return point == std::string::npos ? 0 : static_cast<int64_t>(text.size() - point) - 1;
+}
+
+/// ": why" where the entry knows it.
+std::string known_reason(const Json& entry, const Line& line) {
+  const auto rounds = line.find("rounds");
+  if (rounds == line.end() || !entry.contains("reasons")) return "";
+  const std::string reason =
+      entry.at("reasons").value(line.at("dataset") + "/" + line.at("model") + "/" + rounds->second, "");
+  return reason.empty() ? "" : ": " + reason;
+}
+
+/// Figures that are printed a second time: what differs by more than rounding is marked, what is new is
+/// added.
+void compare_metrics(Row& row, const Line& line, const Json& entry) {
+  Row again;
+  add_metrics(again, line, entry.at("columns"));
+  for (const auto& [column, id_text] : entry.at("columns").items()) {
+    const std::string id = id_text;
+    const auto second = again.metrics.find(id);
+    if (second == again.metrics.end()) continue;
+    const auto first = row.metrics.find(id);
+    if (first == row.metrics.end()) {
+      row.metrics.insert(*second);
+      continue;
+    }
+    const std::string text = line.at(column);
+    const int64_t decimals = std::min<int64_t>(decimals_of(text), entry.at("decimals").at(id));
+    const double rounding = 0.5000001 * std::pow(10.0, static_cast<double>(-decimals));
+    if (std::abs(first->second.mean - second->second.mean) > rounding)
+      row.flags.push_back(
+          {{id}, entry.at("source").get<std::string>() + " has " + text + known_reason(entry, line)});
+  }
+}
+
 }  // namespace
 
 std::vector<View> published_views(std::vector<std::string>* notes) {
   const Json sources = core::parse_yaml(text_of("sources.yaml"), "sources.yaml");
   if (notes) *notes = sources.at("notes").get<std::vector<std::string>>();
   std::vector<View> views;
-  const auto view_of = [&](const View& wanted) -> View& {
+  const auto known = [&](const View& wanted) -> View& {
     for (auto& view : views)
       if (view.group() == wanted.group() && view.setting == wanted.setting) return view;
     views.push_back(wanted);
     return views.back();
   };
-  for (const auto& entry : sources.at("tables")) {
-    const bool first_of_dataset = entry.at("dataset") == sources.at("flagged_dataset");
+  for (const auto& entry : sources.at("tables"))
     for (const auto& line : table(entry.at("file"))) {
-      bool chosen = true;
-      if (entry.contains("where"))
-        for (const auto& [column, text] : entry.at("where").items())
-          chosen = chosen && line.at(column) == text;
-      if (!chosen) continue;
-      View wanted;
-      const auto dataset = line.find("dataset");
-      wanted.scenario = dataset == line.end() ? entry.at("scenario").get<std::string>()
-                                              : mapped(sources.at("scenarios"), dataset->second);
-      wanted.title = scenario_label(wanted.scenario);
-      wanted.dataset = entry.at("dataset");
-      wanted.protocol = "published";
-      wanted.subset = "all";
-      wanted.setting = entry.contains("setting") ? entry.at("setting").get<std::string>()
-                                                 : mapped(sources.at("settings"), line.at("paradigm"));
-      wanted.rounds = static_cast<int64_t>(number(line, "rounds").value_or(entry.value("rounds", 1.0)));
-      View& view = view_of(wanted);
-      const std::string label = line.at("model"), source = entry.at("source");
+      if (!chosen(entry, line)) continue;
+      View& view = known(view_of(sources, entry, line));
+      const Row fresh = row_of(sources, entry, line, view);
       auto row = std::find_if(view.published.begin(), view.published.end(),
-                              [&](const Row& r) { return r.label == label; });
+                              [&](const Row& r) { return r.label == fresh.label; });
       if (row == view.published.end()) {
-        Row fresh;
-        fresh.label = label;
-        fresh.model = mapped(sources.at("models"), label);
-        const auto& untrained = sources.at("untrained");
-        fresh.trained = std::find(untrained.begin(), untrained.end(), label) == untrained.end();
-        fresh.source = source;
-        if (first_of_dataset) fresh.flags = flags_of(line, wanted.rounds);
-        if (entry.contains("flags") && entry.at("flags").contains(label))
-          fresh.flags.push_back({{}, entry.at("flags").at(label).get<std::string>()});
-        view.published.push_back(std::move(fresh));
+        view.published.push_back(fresh);
         row = std::prev(view.published.end());
-      } else if (row->source != source) {
-        row->source += "; " + source;
+      } else if (row->source.find(fresh.source) == std::string::npos) {
+        row->source += "; " + fresh.source;
       }
       if (const auto millions = number(line, "params_m")) row->parameters = *millions * 1e6;
-      add_metrics(*row, line, entry.at("columns"));
+      if (entry.contains("decimals"))
+        compare_metrics(*row, line, entry);
+      else
+        add_metrics(*row, line, entry.at("columns"));
+      if (entry.contains("missing"))
+        for (const auto& [column, id] : entry.at("columns").items())
+          if (!row->metrics.count(id)) row->reasons[id] = entry.at("missing").get<std::string>();
     }
-  }
   return views;
 }
 

@@ -144,6 +144,54 @@ TEST(Published, FlagsSayWhatIsWrong) {
   EXPECT_EQ(reasons("foil", "real", 1, "U-Net"), "");
 }
 
+/// Table 5 prints 495 figures of other tables again; all but five agree, two rows of it are copies.
+TEST(Published, FiguresPrintedTwiceAreComparedAndDifferencesMarked) {
+  std::vector<std::string> marked;
+  for (const auto& view : published_views())
+    for (const auto& row : view.published)
+      for (const auto& flag : row.flags)
+        if (flag.reason.find("table 5 has") != std::string::npos)
+          marked.push_back(view.scenario + " " + std::to_string(view.rounds) + " " + row.label + " " +
+                           flag.metrics.at(0) + ": " + flag.reason);
+  std::sort(marked.begin(), marked.end());
+  ASSERT_EQ(marked.size(), 5u);
+  EXPECT_EQ(marked[0],
+            "controlled_cylinder 1 MWT frmse: RealPDEBench, arXiv 2601.01829, table 5 has 0.0013: this row "
+            "repeats WDNO's");
+  EXPECT_EQ(marked[4],
+            "cylinder 3 DPOT-S-FT rel_l2: RealPDEBench, arXiv 2601.01829, table 5 has 0.2198: this row repeats "
+            "Transolver's");
+}
+
+TEST(Published, FiguresOfOtherTestsStandInTablesOfTheirOwn) {
+  const auto views = published_views();
+  const auto value = [&](const std::string& scenario, const std::string& dataset, const std::string& setting,
+                         int64_t rounds, const std::string& label, const std::string& metric) {
+    for (const auto& view : views)
+      if (view.scenario == scenario && view.dataset == dataset && view.setting == setting &&
+          view.rounds == rounds)
+        return row_of(view.published, label).metrics.at(metric).mean;
+    ADD_FAILURE() << scenario << ", " << dataset << ", " << setting;
+    return 0.0;
+  };
+  const std::string paper = "RealPDEBench 2.0.0", again = ", reproduction";
+  EXPECT_EQ(value("cylinder", paper, "simulated", 10, "FNO", "mvpe"), 0.07418);
+  EXPECT_EQ(value("cylinder", paper, "finetune", 10, "DPOT-L-FT", "mvpe"), 0.0125);
+  EXPECT_EQ(value("cylinder", paper, "inference", 10, "simulated data itself", "mvpe"), 0.0565);
+  EXPECT_EQ(value("fsi", paper + ", whole trajectories", "inference", 1, "simulated data itself", "mvpe"),
+            0.1144);
+  EXPECT_EQ(value("cylinder", paper + again, "real", 1, "U-Net, official checkpoint", "rmse"), 0.07);
+  EXPECT_EQ(value("cylinder", "RealPDEBench 2.0.1" + again, "real", 1, "U-Net, official checkpoint", "rmse"),
+            0.0118);
+  EXPECT_EQ(value("cylinder", "RealPDEBench 2.0.1" + again, "finetune", 1, "U-Net, seed 1", "update_ratio"),
+            0.867);
+  EXPECT_EQ(value("acoustic_scattering_maze", "The Well, validation one-step", "single", 1, "FNO", "vrmse"),
+            0.5033);
+  for (const auto& view : views)
+    if (view.dataset == "RealPDEBench 2.0.1" + again && view.setting == "finetune")
+      EXPECT_EQ(row_of(view.published, "U-Net, seed 2").reasons.at("update_ratio"), "not reached");
+}
+
 TEST(Leaderboard, SeedsBecomeMeanDeviationAndCount) {
   const Leaderboard board = make_leaderboard(demo_records(), false);
   ASSERT_EQ(board.views.size(), 3u);
