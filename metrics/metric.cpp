@@ -76,10 +76,12 @@ core::Json MetricCard::json() const {
   return core::write_options(options);
 }
 
-const std::vector<MetricCard>& catalogue() {
-  static const std::vector<MetricCard> cards = read_cards();
+/// For metrics/added.cpp, which appends.
+std::vector<MetricCard>& mutable_catalogue() {
+  static std::vector<MetricCard> cards = read_cards();
   return cards;
 }
+const std::vector<MetricCard>& catalogue() { return mutable_catalogue(); }
 
 bool has_card(const std::string& id) { return lookup(id) != nullptr; }
 

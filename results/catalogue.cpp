@@ -86,6 +86,16 @@ MetricInfo metric_info(const std::string& id) {
   return unknown;
 }
 
+MetricInfo entry_info(const core::Json& entry) {
+  MetricInfo info = metric_info(entry.at("id").get<std::string>());
+  if (!info.aggregation.empty()) return info;
+  info.label = entry.value("label", info.id);
+  info.unit = entry.at("unit");
+  info.formula = entry.value("formula", "");
+  info.higher_is_better = entry.at("higher_is_better");
+  return info;
+}
+
 std::string primary_metric(const std::vector<std::string>& ids) {
   const std::string primary = catalogue().data.at("primary");
   if (std::find(ids.begin(), ids.end(), primary) != ids.end() || ids.empty()) return primary;
@@ -162,6 +172,13 @@ std::string format_count(double count) {
   if (count >= 1e6) return printed("%.*f M", count / 1e6, count >= 1e8 ? 0 : count >= 1e7 ? 1 : 2);
   if (count >= 1e4) return printed("%.*f k", count / 1e3, 1);
   return printed("%.*f", count, 0);
+}
+
+std::string format_operations(double count) {
+  if (!(count > 0)) return "–";
+  for (const auto& [unit, name] : {std::pair(1e12, " T"), std::pair(1e9, " G"), std::pair(1e6, " M")})
+    if (count >= unit) return printed("%.*f", count / unit, count >= 100 * unit ? 0 : 2) + name;
+  return printed("%.*f k", count / 1e3, 1);
 }
 
 std::string format_seconds(double seconds) {

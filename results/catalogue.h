@@ -26,6 +26,8 @@ struct RadarAxis {
 const std::vector<MetricInfo>& metric_catalogue();
 /// The known metric, or one that shows the id as label.
 MetricInfo metric_info(const std::string& id);
+/// The same of an entry of a record: a plug-in's metric describes itself there.
+MetricInfo entry_info(const core::Json& entry);
 /// Metric that ranks tables first: the catalogue's, if present, else the first of `ids`.
 std::string primary_metric(const std::vector<std::string>& ids);
 const std::vector<RadarAxis>& radar_axes();
@@ -52,6 +54,8 @@ std::string format_skill(double skill);
 std::string format_unit(const std::string& unit);
 /// "8.0 M", "512", "-" for 0.
 std::string format_count(double count);
+/// Floating-point operations: "1.23 G", "45.0 M"; "–" for 0.
+std::string format_operations(double count);
 /// "412 s", "3.2 h"
 std::string format_seconds(double seconds);
 

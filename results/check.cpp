@@ -175,6 +175,7 @@ class Checker {
   void metric(const std::string& place, const Json& entry) {
     const std::string id = entry.at("id");
     const MetricInfo info = metric_info(id);
+    if (entry.contains("plugin")) plugin_metric(place, entry, info);
     if (entry.at("value").is_null() != entry.contains("reason"))
       error(
           "reason", place,
@@ -207,6 +208,18 @@ class Checker {
     if (entry.contains("ci95") && entry.at("ci95").is_array() && entry.at("ci95").size() == 2 &&
         !(entry.at("ci95")[0].get<double>() <= value && value <= entry.at("ci95")[1].get<double>()))
       error("plausible", place, id + " lies outside its own interval");
+  }
+
+  /// A plug-in's metric has a name of its own, and the record lists the plug-in.
+  void plugin_metric(const std::string& place, const Json& entry, const MetricInfo& known) {
+    const std::string plugin = entry.at("plugin"), id = entry.at("id");
+    if (!known.aggregation.empty())
+      error("metric", place, id + " is a metric of this program, the record says it is of plug-in " + plugin);
+    const Json loaded = record_.at("harness").value("plugins", Json::array());
+    if (std::none_of(loaded.begin(), loaded.end(), [&](const Json& p) {
+          return p.at("name").get<std::string>() + " " + p.at("version").get<std::string>() == plugin;
+        }))
+      error("metric", place, id + " is of plug-in " + plugin + ", which /harness/plugins does not list");
   }
 
   void duplicates() {

@@ -109,13 +109,13 @@ class FolderChecker {
     const Json &record = entry.record, &task = record.at("task"), &data = record.at("dataset"),
                &model = record.at("model");
     const auto once = [&](const char* code, const std::string& key, const std::string& value,
-                          const std::string& what) {
+                          const std::string& what, size_t shown = 16) {
       if (value.empty()) return;
       const auto [it, fresh] = meanings_.emplace(std::string(code) + "\n" + key, std::pair(value, &entry));
       if (!fresh && it->second.first != value)
         add(Severity::error, code, entry,
-            what + " is " + value.substr(0, 16) + ", in " + it->second.second->path.string() + " it is " +
-                it->second.first.substr(0, 16));
+            what + " is " + value.substr(0, shown) + ", in " + it->second.second->path.string() + " it is " +
+                it->second.first.substr(0, shown));
     };
     const std::string protocol =
         task.at("protocol").get<std::string>() + " version " + text_of(task, "version");
@@ -133,6 +133,13 @@ class FolderChecker {
            core::canonical({model.at("name"), model.at("options"), task.at("scenario"),
                             data.value("grid", Json()), model.value("compat", Json())}),
            model.at("parameters").dump(), "the number of parameters of the same model and options");
+    for (const auto& metric : record.at("metrics")) {
+      const std::string plugin = text_of(metric, "plugin"), id = metric.at("id");
+      if (!plugin.empty())
+        once("metric", id + " version " + metric.at("version").dump(),
+             plugin.substr(0, plugin.rfind(' ')) + ": " + text_of(metric, "formula"),
+             "the metric " + id + " of a plug-in", 200);
+    }
     for (const auto& [name, list] : record.at("baselines").items())
       for (const auto& metric : list)
         if (metric.at("value").is_number() && metric.at("id") != kOfTheModel) forecast(entry, name, metric);

@@ -91,7 +91,7 @@ View view_of(const Json& record, const std::string& subset, int64_t rounds) {
 struct Collected {
   Row row;
   std::map<std::string, std::vector<double>> values, persistence;
-  std::vector<double> seconds, frames;
+  std::vector<double> seconds, frames, medians, slowest;
 };
 
 double mean_of(const std::vector<double>& values) {
@@ -108,7 +108,20 @@ Aggregate aggregate(const std::vector<double>& values) {
   return result;
 }
 
-Row finished(Collected& collected) {
+/// What the records tell of each metric.
+using Infos = std::map<std::string, MetricInfo>;
+
+Infos infos_of(const std::vector<RecordFile>& records) {
+  Infos infos;
+  for (const auto& file : records)
+    for (const auto& entry : file.record.at("metrics")) {
+      const std::string id = entry.at("id");
+      if (!infos.count(id)) infos.emplace(id, entry_info(entry));
+    }
+  return infos;
+}
+
+Row finished(Collected& collected, const Infos& infos) {
   Row& row = collected.row;
   for (const auto& [id, values] : collected.values) {
     row.metrics[id] = aggregate(values);
@@ -116,12 +129,27 @@ Row finished(Collected& collected) {
   }
   for (const auto& [id, values] : collected.persistence)
     if (row.metrics.count(id)) {
-      const double s = skill(row.metrics[id].mean, mean_of(values), metric_info(id).higher_is_better);
+      const double s = skill(row.metrics[id].mean, mean_of(values), infos.at(id).higher_is_better);
       if (std::isfinite(s)) row.skill[id] = s;
     }
   if (!collected.seconds.empty()) row.train_seconds = mean_of(collected.seconds);
   if (!collected.frames.empty()) row.frame_seconds = mean_of(collected.frames);
+  if (!collected.medians.empty()) row.latency_ms = mean_of(collected.medians);
+  if (!collected.slowest.empty()) row.latency_p95_ms = mean_of(collected.slowest);
   return row;
+}
+
+/// Cost of forecasts of one record.
+void add_cost(Collected& row, const Json& inference) {
+  const Json& measured = inference.at("measured");
+  const auto amount = [](const Json& block, const char* key) {
+    const Json value = block.value(key, Json());
+    return value.is_number() ? value.get<double>() : 0.0;
+  };
+  if (const double speed = amount(measured, "frames_per_s"); speed > 0) row.frames.push_back(1 / speed);
+  if (const double ms = amount(measured, "ms_per_sample_p50"); ms > 0) row.medians.push_back(ms);
+  if (const double ms = amount(measured, "ms_per_sample_p95"); ms > 0) row.slowest.push_back(ms);
+  row.row.operations = amount(inference, "flops_per_sample");
 }
 
 /// Collects the entries of one record that belong to the view.
@@ -176,7 +204,7 @@ void sort_rows(std::vector<Row>& rows) {
 }
 
 /// Skill where a record brought no persistence forecast but the view has its row.
-void add_skill_from_rows(View& view) {
+void add_skill_from_rows(View& view, const Infos& infos) {
   const auto it =
       std::find_if(view.rows.begin(), view.rows.end(), [](const Row& r) { return r.model == "persistence"; });
   if (it == view.rows.end()) return;
@@ -184,7 +212,7 @@ void add_skill_from_rows(View& view) {
   for (auto& row : view.rows)
     for (const auto& [id, value] : row.metrics)
       if (!row.skill.count(id) && reference.count(id)) {
-        const double s = skill(value.mean, reference.at(id).mean, metric_info(id).higher_is_better);
+        const double s = skill(value.mean, reference.at(id).mean, infos.at(id).higher_is_better);
         if (std::isfinite(s)) row.skill[id] = s;
       }
 }
@@ -278,6 +306,7 @@ std::vector<RecordFile> find_records(const fs::path& folder, std::vector<std::st
 Leaderboard make_leaderboard(std::vector<RecordFile> records, bool with_published) {
   Leaderboard board;
   board.records = without_repetitions(std::move(records));
+  const Infos infos = infos_of(board.records);
   std::map<std::tuple<std::string, std::string>, size_t> index;  // group and setting -> view
   std::vector<std::map<std::string, Collected>> collected;       // per view, by row key
   for (size_t i = 0; i < board.records.size(); ++i) {
@@ -307,17 +336,16 @@ Leaderboard make_leaderboard(std::vector<RecordFile> records, bool with_publishe
       const Json& measured = record.at("training").at("measured");
       if (measured.contains("wall_s") && measured.at("wall_s").is_number())
         row.seconds.push_back(measured.at("wall_s"));
-      const Json speed = record.at("inference").at("measured").value("frames_per_s", Json());
-      if (speed.is_number() && speed.get<double>() > 0) row.frames.push_back(1 / speed.get<double>());
+      add_cost(row, record.at("inference"));
       collect(row, record, view, board.views[at->second].units);
     }
   }
   for (size_t v = 0; v < board.views.size(); ++v)
-    for (auto& [key, row] : collected[v]) board.views[v].rows.push_back(finished(row));
+    for (auto& [key, row] : collected[v]) board.views[v].rows.push_back(finished(row, infos));
   spread_untrained(board.views);
   for (auto& view : board.views) {
     make_labels_unique(view.rows);
-    add_skill_from_rows(view);
+    add_skill_from_rows(view, infos);
     sort_rows(view.rows);
   }
   add_statistics(board);
@@ -341,12 +369,8 @@ Leaderboard make_leaderboard(std::vector<RecordFile> records, bool with_publishe
       for (const auto& [id, unused] : row.metrics) ids.insert(id);
   }
   for (const auto& id : in_display_order({ids.begin(), ids.end()})) {
-    MetricInfo info = metric_info(id);
-    if (info.aggregation.empty())  // not one of the cards: a plug-in's, whose direction the records know
-      for (const auto& file : board.records)
-        for (const auto& entry : file.record.at("metrics"))
-          if (entry.at("id") == id) info.higher_is_better = entry.at("higher_is_better");
-    board.metrics.push_back(std::move(info));
+    const auto told = infos.find(id);
+    board.metrics.push_back(told == infos.end() ? metric_info(id) : told->second);
   }
   return board;
 }

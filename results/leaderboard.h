@@ -53,8 +53,11 @@ struct Row {
   double parameters = 0;     ///< real numbers; 0: none
   double train_seconds = 0;  ///< mean over seeds, wall time; 0: unknown
   double frame_seconds = 0;  ///< mean over seeds, inference per forecast frame; 0: unknown
-  bool trained = true;       ///< false: nothing is learned, the row stands under every setting
-  int64_t failed = 0;        ///< runs that diverged or are partial
+  double operations = 0;     ///< of one forecast; 0: unknown, or nothing that counts
+  double latency_ms = 0;     ///< mean over seeds of the median time of one sample alone; 0: unknown
+  double latency_p95_ms = 0;
+  bool trained = true;  ///< false: nothing is learned, the row stands under every setting
+  int64_t failed = 0;   ///< runs that diverged or are partial
   std::map<std::string, Aggregate> metrics;
   std::map<std::string, double> skill;         ///< against persistence, of the means
   std::map<std::string, std::string> reasons;  ///< why a metric has no value

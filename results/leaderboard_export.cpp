@@ -48,6 +48,9 @@ Json rows_json(const Leaderboard& board, const std::vector<Row>& rows) {
     if (row.parameters > 0) entry["parameters"] = row.parameters;
     if (row.train_seconds > 0) entry["train_seconds"] = row.train_seconds;
     if (row.frame_seconds > 0) entry["seconds_per_frame"] = row.frame_seconds;
+    if (row.operations > 0) entry["flops_per_sample"] = row.operations;
+    if (row.latency_ms > 0) entry["ms_per_sample_p50"] = row.latency_ms;
+    if (row.latency_p95_ms > 0) entry["ms_per_sample_p95"] = row.latency_p95_ms;
     if (row.failed > 0) entry["failed"] = row.failed;
     if (!row.records.empty()) {
       entry["level"] = static_cast<int>(row.level);
@@ -240,7 +243,10 @@ std::string leaderboard_text(const Leaderboard& board, const std::vector<std::st
         if (std::find(labels.begin(), labels.end(), row.label) == labels.end()) labels.push_back(row.label);
     for (const auto& id : metrics) {
       std::vector<std::vector<std::string>> lines(labels.size());
-      const MetricInfo info = metric_info(id);
+      const auto known = std::find_if(board.metrics.begin(), board.metrics.end(),
+                                      [&, &wanted = id](const auto& m) { return m.id == wanted; });
+      if (known == board.metrics.end()) continue;
+      const MetricInfo& info = *known;
       bool any = false;
       for (const auto& view : group)
         for (const auto& [metric, column] : cells(board, view.rows)) {

@@ -189,7 +189,7 @@ std::string charts(const Leaderboard& board, const Group& group, const std::stri
   for (const auto& metric : board.metrics) {
     if (!is_headline(metric.id)) continue;
     std::vector<BarGroup> bar_groups;
-    std::vector<Point> points, costs, speeds;
+    std::vector<Point> points, costs, speeds, work;
     bool any = false, untrained = false;
     for (size_t i = 0; i < group.size(); ++i)
       for (const auto& row : board.views[group[i]].rows) {
@@ -214,6 +214,7 @@ std::string charts(const Leaderboard& board, const Group& group, const std::stri
         const auto series = static_cast<int>(i);
         points.push_back({row.parameters, value->second.mean, row.label, series, false});
         costs.push_back({row.train_seconds, value->second.mean, row.label, series, false});
+        work.push_back({row.operations, value->second.mean, row.label, series, false});
         speeds.push_back({row.frame_seconds * 1e3, value->second.mean, row.label, series, false});
       }
     if (!any) continue;
@@ -225,7 +226,8 @@ std::string charts(const Leaderboard& board, const Group& group, const std::stri
             "</div>\n";
     for (const auto& [what, unit_of_x, list] :
          {std::tuple("parameters", "parameters", &points), std::tuple("training time", "training, s", &costs),
-          std::tuple("inference time", "ms per forecast frame", &speeds)}) {
+          std::tuple("inference time", "ms per forecast frame", &speeds),
+          std::tuple("operations", "floating-point operations of a forecast", &work)}) {
       const std::string scatter =
           scatter_chart({metric.label + " against " + what, unit_of_x, name, true, false}, settings, *list);
       if (!scatter.empty())

@@ -54,6 +54,16 @@ std::string plain_cell(double value, const std::string& shown) {
   return "<td data-v=\"" + core::number(value) + "\">" + escaped(shown) + "</td>";
 }
 
+/// Median of the time of one sample alone, with the 95th percentile.
+std::string latency_cell(const Row& row) {
+  if (!(row.latency_ms > 0)) return "<td class=\"none\">–</td>";
+  MetricInfo shown;  // four significant digits
+  const std::string slow = format_value(shown, std::round(row.latency_p95_ms * 100) / 100);
+  return "<td data-v=\"" + core::number(row.latency_ms) + "\">" +
+         format_value(shown, std::round(row.latency_ms * 100) / 100) + "<small>95 %: " + slow +
+         "</small></td>";
+}
+
 /// The first column: rank in the first metric, name, marks.
 std::string name_cell(const Row& row, int64_t rank) {
   const bool run = !row.records.empty();
@@ -203,12 +213,16 @@ std::string run_table(const Leaderboard& board, const View& view) {
   std::vector<std::string> ids;
   for (const auto& column : columns) ids.push_back(column.first.id);
   const std::string primary = primary_metric(ids);
-  const MetricInfo info = metric_info(primary);
+  MetricInfo info = metric_info(primary);
+  for (const auto& metric : board.metrics)
+    if (metric.id == primary) info = metric;
   std::string html = open_scroll(view_name(view)) + "<table class=\"wide sortable runs\"><thead><tr>" +
                      header("Model", "", false, "", true) + header("Params", "", false) +
                      metric_columns(view, columns, true) + header("Skill", info.label, true) +
                      header("To best", info.label, false) + header("Seeds", "", true) +
-                     header("Training", "time", false) + header("Level", "verified", true, "", true) +
+                     header("Training", "time", false) + header("FLOPs", "per forecast", false) +
+                     header("Latency", "ms, one sample", false) +
+                     header("Level", "verified", true, "", true) +
                      "<th scope=\"col\" class=\"l\">Record</th></tr></thead><tbody>\n";
   for (size_t r = 0; r < view.rows.size(); ++r) {
     const Row& row = view.rows[r];
@@ -229,6 +243,7 @@ std::string run_table(const Leaderboard& board, const View& view) {
     html += comparison_cell(info, row);
     html += plain_cell(static_cast<double>(row.records.size()), std::to_string(row.records.size())) +
             plain_cell(row.trained ? row.train_seconds : 0, format_seconds(row.train_seconds)) +
+            plain_cell(row.operations, format_operations(row.operations)) + latency_cell(row) +
             "<td class=\"l\" data-v=\"" + std::to_string(static_cast<int>(row.level)) + "\">" +
             level_badge(row.level) + "</td>" + record_cell(board, row) + "</tr>\n";
   }

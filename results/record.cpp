@@ -50,6 +50,9 @@ Json MetricValue::json() const {
     entry["value"] = value;
   else
     entry["reason"] = !reason.empty() ? reason : std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+  for (const auto& [key, text] :
+       {std::pair("plugin", &plugin), std::pair("label", &label), std::pair("formula", &formula)})
+    if (!text->empty()) entry[key] = *text;
   if (standard_error && std::isfinite(*standard_error)) {
     entry["standard_error"] = *standard_error;
     if (std::isfinite(value))

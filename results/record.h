@@ -31,7 +31,9 @@ struct MetricValue {
   int64_t rounds = 1;          ///< autoregressive rounds of this score
   int64_t n = 0;               ///< samples
   std::optional<double> standard_error;
-  std::string method;  ///< of the standard error; empty when there is none
+  std::string method;          ///< of the standard error; empty when there is none
+  std::string plugin;          ///< "name version" of the plug-in that defines the metric; empty: built in
+  std::string label, formula;  ///< of a plug-in's metric: its name in tables and its documentation
   std::string reason;  ///< why `value` is not finite, if more is known than "nan"; for example "not reached"
 
   core::Json json() const;

@@ -41,8 +41,8 @@ Json card_result(const Json& record) {
   for (const auto& entry : record.at("metrics")) {
     if (!entry.at("value").is_number() || entry.at("field") != "all") continue;
     Json metric = {{"type", entry.at("id")},
-                   {"name", metric_info(entry.at("id")).label + " (" + text_of(entry, "subset") +
-                                ", rounds " + entry.at("rounds").dump() + ")"},
+                   {"name", entry_info(entry).label + " (" + text_of(entry, "subset") + ", rounds " +
+                                entry.at("rounds").dump() + ")"},
                    {"value", entry.at("value")},
                    {"config", "unit " + text_of(entry, "unit") + ", n " + entry.at("n").dump()}};
     metrics.push_back(metric);

@@ -169,7 +169,9 @@ std::string model_page(const Leaderboard& board, const std::string& model) {
       "class=\"wide\"><thead><tr><th scope=\"col\" class=\"l\">Scenario</th><th scope=\"col\" "
       "class=\"l\">Setting</th><th scope=\"col\" class=\"l\">Protocol</th><th scope=\"col\" "
       "class=\"l\">Test</th><th scope=\"col\" class=\"l\">Row</th>";
-  for (const auto& id : shown) body += "<th scope=\"col\">" + escaped(metric_info(id).label) + "</th>";
+  for (const auto& metric : board.metrics)
+    if (std::find(shown.begin(), shown.end(), metric.id) != shown.end())
+      body += "<th scope=\"col\">" + escaped(metric.label) + "</th>";
   body +=
       "<th scope=\"col\">Seeds</th><th scope=\"col\" class=\"l\">Level</th></tr></thead><tbody>\n" + rows +
       "</tbody></table></div>\n<h2>Records</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" "

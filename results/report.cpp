@@ -48,7 +48,7 @@ std::string facts(const Json& object, const std::vector<std::pair<const char*, c
 }
 
 std::string value_text(const Json& entry) {
-  const MetricInfo info = metric_info(entry.at("id"));
+  const MetricInfo info = entry_info(entry);
   if (!entry.at("value").is_number()) return text_at(entry, "reason");
   std::string text = format_value(info, entry.at("value"));
   if (entry.contains("standard_error") && entry.at("standard_error").is_number())
@@ -95,7 +95,7 @@ std::string score_table(const Json& record) {
   html += "<th scope=\"col\">Samples</th></tr></thead><tbody>\n";
   for (const auto& id : main_ids(record)) {
     const Json& entry = *find_metric(record, id);
-    const MetricInfo info = metric_info(id);
+    const MetricInfo info = entry_info(entry);
     const bool higher = entry.at("higher_is_better");
     html += "<tr><th scope=\"row\"" +
             (info.formula.empty() ? "" : " title=\"" + escaped(info.formula) + "\"") + ">" +
@@ -121,7 +121,7 @@ std::string detail_table(const Json& record) {
   std::string rows;
   for (const auto& entry : record.at("metrics")) {
     if (is_main(record, entry)) continue;
-    rows += "<tr><th scope=\"row\">" + escaped(metric_info(entry.at("id")).label) + "</th><td class=\"l\">" +
+    rows += "<tr><th scope=\"row\">" + escaped(entry_info(entry).label) + "</th><td class=\"l\">" +
             escaped(plain(entry.at("field"))) + "</td><td class=\"l\">" + escaped(plain(entry.at("subset"))) +
             "</td><td>" + plain(entry.at("rounds")) + "</td><td>" + escaped(value_text(entry)) + "</td><td>" +
             plain(entry.at("n")) + "</td></tr>\n";
@@ -233,9 +233,9 @@ std::string setup_section(const Json& record, const RunFolder& folder) {
           "<h3>Speed</h3>" +
           facts(record.at("inference"),
                 {{"batch", "samples per pass"}, {"flops_per_sample", "operations per forecast"}}) +
-          facts(record.at("inference").at("measured"), {{"ms_per_frame_median", "ms per frame, median"},
-                                                        {"ms_per_frame_p95", "ms per frame, 95 %"},
-                                                        {"frames_per_s", "frames per second"},
+          facts(record.at("inference").at("measured"), {{"ms_per_sample_p50", "ms for one sample, median"},
+                                                        {"ms_per_sample_p95", "ms for one sample, 95 %"},
+                                                        {"frames_per_s", "frames per second, batched"},
                                                         {"peak_host_mb", "memory, MB"}}) +
           "</div>\n";
   html +=

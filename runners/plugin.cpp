@@ -6,14 +6,18 @@
 #include <cstdlib>
 
 #include "baselines/exported/exported_module.h"
-#include "baselines/plugin.h"
+#include "baselines/exported/package.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/log.h"
 #include "core/sha256.h"
 #include "core/text.h"
 #include "datasets/added_scenarios.h"
+#include "datasets/scenario.h"
+#include "metrics/added.h"
+#include "runners/plugin_api.h"
 #include "runners/plugin_check.h"
+#include "runners/plugin_format.h"
 
 namespace windtunnel::plugin {
 std::string program_build_tag() { return WINDTUNNEL_BUILD_TAG; }
@@ -63,6 +67,24 @@ class Registrar : public plugin::Host {
   void add_scenario(const std::string& yaml) override {
     datasets::add_scenario(yaml, "plug-in " + about_.name);
     about_.scenarios.push_back(fs::path(datasets::added_scenarios().back().name).stem().string());
+  }
+  void add_metric(const metrics::MetricCard& card, plugin::MetricFunction value) override {
+    const std::string origin = about_.name + " " + about_.version,
+                      who = "metric '" + card.id + "' of plug-in " + origin;
+    metrics::AddedMetric metric{card, origin, {}};
+    if (value)
+      metric.value = [who, value = std::move(value)](const core::Array& prediction,
+                                                     const core::Array& target) {
+        return guarded(who, [&] { return value(prediction, target); });
+      };
+    metrics::add_metric(std::move(metric));
+    about_.metrics.push_back(card.id);
+  }
+  void add_format(datasets::FormatInfo info) override {
+    info.origin = about_.name + " " + about_.version;
+    const std::string name = info.name;
+    datasets::formats().add(guarded_format(std::move(info)));
+    about_.formats.push_back(name);
   }
 
  private:
@@ -122,7 +144,7 @@ void load_module(const fs::path& path, Plugin& about) {
   about.name = module.name;
   about.version = module.version.empty() ? "0" : module.version;
   about.licence = module.licence;
-  about.kind = "module";
+  about.kind = baselines::is_package(module.module) ? "package" : "module";
   about.sha256 = core::sha256(core::sha256_file(path) + core::sha256_file(module.module));
   Registrar registrar(about);
   registrar.add_baseline(baselines::exported_baseline(module));
@@ -189,6 +211,12 @@ void load_plugins(const std::vector<std::string>& named) {
 
 const std::vector<Plugin>& plugins() { return loaded(); }
 
+bool runs_package(const std::string& origin) {
+  return std::any_of(loaded().begin(), loaded().end(), [&](const Plugin& plugin) {
+    return plugin.kind == "package" && origin == plugin.name + " " + plugin.version;
+  });
+}
+
 core::Json loaded_plugins() {
   core::Json list = core::Json::array();
   for (const auto& plugin : loaded())
@@ -197,6 +225,25 @@ core::Json loaded_plugins() {
                     {"abi", plugin::kAbi},
                     {"sha256", plugin.sha256}});
   return list;
+}
+
+std::string plugins_to_repeat(const std::string& origin, const std::string& scenario,
+                              const std::filesystem::path& data_root) {
+  std::vector<std::string> formats;
+  try {
+    formats = datasets::load_scenario(scenario, data_root).formats;
+  } catch (const Error&) {  // said where the scenario is used
+  }
+  const auto holds = [](const std::vector<std::string>& list, const std::string& name) {
+    return std::find(list.begin(), list.end(), name) != list.end();
+  };
+  std::string text;
+  for (const auto& plugin : loaded())
+    if (origin == plugin.name + " " + plugin.version || !plugin.metrics.empty() ||
+        holds(plugin.scenarios, scenario) ||
+        std::any_of(formats.begin(), formats.end(), [&](const auto& f) { return holds(plugin.formats, f); }))
+      text += " --plugin " + plugin.path.filename().string();
+  return text;
 }
 
 std::vector<std::string> plugin_arguments() {

@@ -8,14 +8,14 @@
 
 namespace windtunnel::runners {
 
-/// What was brought from outside: a shared library (baselines/plugin.h) or the YAML description of an
+/// What was brought from outside: a shared library (runners/plugin_api.h) or the YAML description of an
 /// exported module (baselines/exported/exported_module.h).
 struct Plugin {
   std::string name, version, licence;
   std::filesystem::path path;
-  std::string kind;    ///< "library" or "module"
+  std::string kind;    ///< "library", "module" (TorchScript) or "package" (AOTInductor)
   std::string sha256;  ///< of the library, or of description and module together
-  std::vector<std::string> baselines, scenarios;
+  std::vector<std::string> baselines, scenarios, metrics, formats;
 };
 
 /// Loads one file. Errors: not there, not a library, no entry point, another interface version or build, an
@@ -30,8 +30,17 @@ void load_plugins(const std::vector<std::string>& named);
 /// Those loaded, in order.
 const std::vector<Plugin>& plugins();
 
+/// True if the model of this origin ("name version") runs a package: compiled code that no profiler sees
+/// into.
+bool runs_package(const std::string& origin);
+
 /// The record's list: {name, version, abi, sha256}.
 core::Json loaded_plugins();
+
+/// " --plugin FILE ..." of the plug-ins without which a run cannot be repeated: they bring its model (named
+/// by its origin), scenario, format, or metrics. File names without folders, as records carry them.
+std::string plugins_to_repeat(const std::string& origin, const std::string& scenario,
+                              const std::filesystem::path& data_root);
 
 /// "--plugin PATH ..." for a child process, from the command line's.
 std::vector<std::string> plugin_arguments();

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "baselines/checkpoint.h"
 #include "core/array.h"
@@ -61,6 +62,19 @@ std::string thrown_text() {
   return text.substr(0, text.find('\n'));
 }
 
+CheckLine checked(const std::string& what, const std::function<std::string()>& body) {
+  CheckLine line{what, false, ""};
+  try {
+    line.detail = body();
+    line.passed = line.detail.empty() || line.detail[0] == '(';
+  } catch (const Error& problem) {
+    line.detail = problem.found();
+  } catch (...) {
+    line.detail = "threw: " + thrown_text();
+  }
+  return line;
+}
+
 void try_model(const std::shared_ptr<baselines::Baseline>& model, const baselines::ModelContext& context,
                const std::string& who) {
   if (!model) throw model_error(who + " created nothing", "a model");
@@ -74,20 +88,9 @@ void try_model(const std::shared_ptr<baselines::Baseline>& model, const baseline
 
 std::vector<CheckLine> check_baseline(const std::string& name, const baselines::ModelContext& context) {
   std::vector<CheckLine> lines;
-  const auto check = [&](const std::string& what, const auto& body) {
-    CheckLine line{what, true, ""};
-    try {
-      line.detail = body();
-      line.passed = line.detail.empty() || line.detail[0] == '(';
-    } catch (const Error& problem) {
-      line.passed = false;
-      line.detail = problem.found();
-    } catch (...) {
-      line.passed = false;
-      line.detail = "threw: " + thrown_text();
-    }
-    lines.push_back(line);
-    return line.passed;
+  const auto check = [&](const std::string& what, const std::function<std::string()>& body) {
+    lines.push_back(checked(what, body));
+    return lines.back().passed;
   };
   const baselines::BaselineInfo& info = baselines::registry().at(name);
   const auto make = [&](uint64_t seed) {

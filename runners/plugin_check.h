@@ -1,6 +1,7 @@
 #pragma once
 
 #include <exception>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,8 +39,19 @@ struct CheckLine {
   std::string detail;
 };
 
+/// Runs one check: it passes if `body` returns nothing or a remark in brackets, and throws nothing.
+CheckLine checked(const std::string& what, const std::function<std::string()>& body);
+
 /// Shapes, finite values, independence of the batch, gradients, determinism, save and load of a registered
 /// baseline with its default options. Stops at the first failure that makes the rest meaningless.
 std::vector<CheckLine> check_baseline(const std::string& name, const baselines::ModelContext& context);
+
+/// A plug-in's metric on made windows of `shape`: finite on a good and on a perfect forecast; the same window
+/// gives the same value whatever came before; a worse forecast scores worse in the direction of its card; a
+/// forecast that is not finite neither throws nor gives a finite value.
+std::vector<CheckLine> check_metric(const std::string& id, const baselines::SampleShape& shape);
+
+/// A plug-in's format: finds nothing in an empty folder, and opening that is a data error.
+std::vector<CheckLine> check_format(const std::string& name);
 
 }  // namespace windtunnel::runners

@@ -38,7 +38,7 @@ std::string class_name(const std::string& name) {
 }  // namespace
 
 std::string plugin_compile_flags() {
-  if (!fs::exists(fs::path(kSourceFolder) / "baselines/plugin.h"))
+  if (!fs::exists(fs::path(kSourceFolder) / "runners/plugin_api.h"))
     throw environment_error(
         "the headers that this program was built from are not at " + std::string(kSourceFolder),
         "Windtunnel's source folder", "build Windtunnel where the plug-in is compiled");

@@ -30,6 +30,7 @@
 #include "runners/inside_steps.h"
 #include "runners/interrupt.h"
 #include "runners/phase_trainer.h"
+#include "runners/plugin.h"
 #include "runners/plugin_check.h"
 #include "runners/run_record.h"
 #include "runners/sanity.h"
@@ -210,12 +211,13 @@ class Run {
         evaluate_model(predict, *test_, normalizer_, task_.protocol, config_, false, captured_ids(), true);
     const auto trivial = trivial_forecasts(context_, *test_, normalizer_, task_.protocol, config_);
     journal.append("test", {{"samples", evaluation.samples}});
+    const double test_wall = testing.wall();
 
-    FinishedRun finished{config_, task_,           scenario_,        info_,        model_,
-                         stages_, train_.get(),    n_val_,           *test_,       evaluation,
-                         trivial, zero_gradients_, pretrained_from_, std::nullopt, false,
-                         folder_, command_,        train_wall,       train_cpu,    testing.wall(),
-                         0,       initial_sha256_};
+    FinishedRun finished{config_,          task_,        scenario_, info_,          model_,   stages_,
+                         train_.get(),     n_val_,       *test_,    evaluation,     trivial,  zero_gradients_,
+                         pretrained_from_, std::nullopt, false,     folder_,        command_, train_wall,
+                         train_cpu,        test_wall,    0,         initial_sha256_};
+    measure_cost(predict, finished);
     for (const auto& event : results::read_journal(folder_.journal()))
       finished.resumed += event.at("event") == "resume";
     if (!config_.real_run.empty()) {
@@ -418,6 +420,23 @@ class Run {
     core::log_info("bf16 moves the forecasts by " + std::string(percent) + " % (relative L2, " +
                    std::to_string(batch.size()) + " test windows)");
     journal.append("rounding", {{"precision", "bf16"}, {"relative_l2", distance}, {"windows", batch.size()}});
+  }
+
+  /// Operations and time of forecasts of single test windows, after the scores are known.
+  void measure_cost(const tasks::Predictor& predict, FinishedRun& finished) const {
+    constexpr int64_t kWindows = 20;
+    std::vector<core::Array> inputs;
+    const int64_t n = std::min(kWindows, test_->size());
+    for (int64_t k = 0; k < n; ++k) {
+      inputs.push_back(test_->clean_sample(k * test_->size() / n).input);
+      const int64_t channels = inputs.back().shape.back();
+      normalizer_.apply_input(inputs.back().data.data(), inputs.back().numel() / channels, channels);
+    }
+    finished.latency = measure_latency(predict, inputs);
+    if (runs_package(info_.origin)) return;  // its compiled code cannot be watched
+    core::Array one = inputs.front();
+    one.shape.insert(one.shape.begin(), 1);
+    finished.operations = count_operations([&] { predict(one); });
   }
 
   std::vector<std::string> captured_ids() const {

@@ -7,7 +7,7 @@
 
 #include "baselines/phased.h"
 #include "core/sha256.h"
-#include "metrics/metric.h"
+#include "metrics/added.h"
 #include "results/environment.h"
 #include "results/figures.h"
 #include "results/journal.h"
@@ -57,6 +57,11 @@ results::MetricValue metric_value(const metrics::Score& score, const FinishedRun
   value.reason = score.reason;
   value.unit = replaced(card.unit, "field unit", unit);
   value.higher_is_better = card.higher_is_better;
+  if (const metrics::AddedMetric* added = metrics::find_added(score.id)) {
+    value.plugin = added->origin;
+    value.label = card.name;
+    value.formula = card.formula;
+  }
   value.version = card.version;
   value.subset = run.task.subset;
   value.rounds = run.task.rounds;
@@ -209,16 +214,23 @@ core::Json dataset_block(const FinishedRun& run) {
       revision = info["data_version"];
   }
   const core::Shape shape = run.test.input_shape();
-  return {{"id", run.scenario.name},
-          {"revision", revision},
-          {"manifest_sha256", manifest},
-          {"split_sha256", split_sha256(run.test.split())},
-          {"test_sha256", run.evaluation.windows_sha256},
-          {"licence", run.scenario.licence.empty() ? core::Json(nullptr) : core::Json(run.scenario.licence)},
-          {"grid", {shape.at(1), shape.at(2)}},
-          {"n_train", run.train ? run.train->size() : 0},
-          {"n_val", run.n_val},
-          {"n_test", run.test.size()}};
+  const datasets::FormatInfo& format = datasets::formats().at(run.test.format());
+  core::Json block = {
+      {"id", run.scenario.name},
+      {"revision", revision},
+      {"manifest_sha256", manifest},
+      {"split_sha256", split_sha256(run.test.split())},
+      {"test_sha256", run.evaluation.windows_sha256},
+      {"licence", run.scenario.licence.empty() ? core::Json(nullptr) : core::Json(run.scenario.licence)},
+      {"grid", {shape.at(1), shape.at(2)}},
+      {"n_train", run.train ? run.train->size() : 0},
+      {"n_val", run.n_val},
+      {"n_test", run.test.size()}};
+  if (format.origin != "built in") {
+    block["format"] = format.name;
+    block["format_plugin"] = format.origin;
+  }
+  return block;
 }
 
 core::Json task_block(const FinishedRun& run) {
@@ -247,10 +259,12 @@ core::Json task_block(const FinishedRun& run) {
                             : core::Json(nullptr)}};
 }
 
+/// Real numbers that were trained: here, or before in a module whose weights are all frozen.
 int64_t real_parameters(const baselines::Baseline& model) {
+  const auto parameters = model.trainable_parameters();
+  if (parameters.empty()) return model.parameter_count();
   int64_t count = 0;
-  for (const auto& parameter : model.trainable_parameters())
-    count += parameter.numel() * (parameter.is_complex() ? 2 : 1);
+  for (const auto& parameter : parameters) count += parameter.numel() * (parameter.is_complex() ? 2 : 1);
   return count;
 }
 
@@ -315,9 +329,19 @@ core::Json inference_block(const FinishedRun& run) {
   const double seconds = run.evaluation.model_seconds;
   core::Json measured = {{"wall_s", run.test_wall}, {"peak_host_mb", peak_memory_mb()}};
   if (seconds > 0) measured["frames_per_s"] = frames / seconds;
-  return {{"batch", run.config.training.eval_batch_size},
-          {"rollouts", run.evaluation.samples},
-          {"measured", measured}};
+  core::Json block = {{"batch", run.config.training.eval_batch_size}, {"rollouts", run.evaluation.samples}};
+  if (run.latency.samples > 0) {
+    block["warm_up"] = kLatencyWarmUp;
+    const auto per_frame = static_cast<double>(run.scenario.out_frames);
+    measured["latency_samples"] = run.latency.samples;
+    measured["ms_per_sample_p50"] = run.latency.p50_ms;
+    measured["ms_per_sample_p95"] = run.latency.p95_ms;
+    measured["ms_per_frame_median"] = run.latency.p50_ms / per_frame;
+    measured["ms_per_frame_p95"] = run.latency.p95_ms / per_frame;
+    block["flops_per_sample"] = run.operations ? core::Json(*run.operations) : core::Json(nullptr);
+  }
+  block["measured"] = measured;
+  return block;
 }
 
 core::Json checks_block(const FinishedRun& run) {

@@ -12,6 +12,7 @@
 #include "results/record.h"
 #include "results/run_folder.h"
 #include "runners/cost.h"
+#include "runners/flops.h"
 #include "runners/run_config.h"
 #include "runners/trainer.h"
 #include "tasks/evaluate.h"
@@ -41,6 +42,8 @@ struct FinishedRun {
   double train_wall = 0, train_cpu = 0, test_wall = 0;
   int64_t resumed = 0;
   std::string initial_weights_sha256;
+  std::optional<int64_t> operations = {};  ///< of one forecast; absent: cannot be counted
+  Latency latency = {};                    ///< of single samples
 };
 
 /// Writes per_sample.csv, figures.safetensors and probe.safetensors, and puts the blocks of the record

@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/sha256.h"
-#include "metrics/families.h"
+#include "metrics/added.h"
 
 namespace windtunnel::tasks {
 namespace {
@@ -79,10 +79,12 @@ void capture(const EvaluateOptions& options, const EvaluationBatch& batch, const
 
 using Families = std::vector<std::unique_ptr<metrics::FamilyAccumulator>>;
 
+/// Those asked for and, last, the metrics of plug-ins.
 Families open_families(const EvaluateOptions& options) {
   Families list;
-  if (!options.validation)
-    for (const auto& name : options.families) list.push_back(metrics::make_family(name, options.fields));
+  if (options.validation) return list;
+  for (const auto& name : options.families) list.push_back(metrics::make_family(name, options.fields));
+  if (auto added = metrics::make_added()) list.push_back(std::move(added));
   return list;
 }
 
@@ -203,15 +205,19 @@ Evaluation evaluate(const BatchSource& source, const Predictor& predict,
 
 void PredictionScorer::add(const core::Array& prediction, const core::Array& target,
                            const std::vector<std::string>& ids) {
-  if (!accumulator_)
+  if (!accumulator_) {
     accumulator_ = open_accumulator(protocol_, options_, scored_channels(protocol_, options_, target));
+    families_ = open_families(options_);
+  }
   accumulator_->add(prediction, target, ids);
+  for (const auto& family : families_) family->add(prediction, target, accumulator_->channels());
 }
 
 Evaluation PredictionScorer::finish() const {
   if (!accumulator_) throw core::data_error("no predictions were scored", "at least one sample");
   Evaluation result;
   close(*accumulator_, result);
+  join(families_, result);
   return result;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "core/array.h"
 #include "datasets/loader.h"
 #include "metrics/accumulator.h"
+#include "metrics/families.h"
 #include "tasks/protocol.h"
 #include "tasks/rollout.h"
 
@@ -72,7 +74,8 @@ struct Evaluation {
   double value(const std::string& id) const;
 };
 
-/// Streams every batch through rollout and accumulators. Data error if the source is empty.
+/// Streams every batch through rollout and accumulators; metrics of plug-ins (metrics/added.h) come last in
+/// scores and columns. Data error if the source is empty.
 Evaluation evaluate(const BatchSource& source, const Predictor& predict,
                     const datasets::Normalizer& normalizer, const Protocol& protocol,
                     const EvaluateOptions& options);
@@ -90,6 +93,7 @@ class PredictionScorer {
   Protocol protocol_;
   EvaluateOptions options_;
   std::optional<metrics::MetricAccumulator> accumulator_;
+  std::vector<std::unique_ptr<metrics::FamilyAccumulator>> families_;
 };
 
 }  // namespace windtunnel::tasks

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "baselines/exported/package.h"
 #include "core/array.h"
 #include "core/error.h"
 #include "core/text.h"
@@ -45,8 +46,6 @@ class Exported : public Baseline {
  public:
   Exported(const ExportedModule& about, const ModelContext& context)
       : about_(about), context_(context), layout_(about.layout) {
-    check_shape("input", about.input, context.input);
-    check_shape("output", about.output, context.output);
     try {
       module_ = torch::jit::load(about.module.string(), at::kCPU);
     } catch (const std::exception& problem) {
@@ -88,20 +87,38 @@ class Exported : public Baseline {
           "a traced module takes only the shapes it was traced with; torch.jit.script takes any");
     }
   }
-  void check_shape(const char* what, const std::vector<int64_t>& wanted, const SampleShape& given) const {
-    const std::vector<int64_t> found = {given.frames, given.height, given.width, given.channels};
-    if (!wanted.empty() && wanted != found)
-      throw model_error(
-          "module '" + about_.name + "' was exported for " + what + " " + core::to_string(wanted),
-          "(T,H,W,C) = " + core::to_string(found) + " of this scenario",
-          "export it for this shape, or script it for any");
-  }
-
   ExportedModule about_;
   ModelContext context_;
   Layout layout_;
   torch::jit::Module module_;
 };
+
+int64_t count_of(const core::Json& values, const char* key, const std::string& where) {
+  if (!values.contains(key)) return 0;
+  const core::Json& value = values.at(key);
+  if (!value.is_number_integer() || value.get<int64_t>() < 1)
+    throw usage_error(where + ": " + key + " is " + value.dump(), "a whole number from 1");
+  return value;
+}
+
+/// What only a package has, and what it cannot have.
+void read_package_keys(const core::Json& values, const std::string& where, ExportedModule& about) {
+  about.batch = count_of(values, "batch", where);
+  about.max_batch = count_of(values, "max_batch", where);
+  about.parameters = count_of(values, "parameters", where);
+  if (!is_package(about.module)) {
+    if (about.batch + about.max_batch + about.parameters > 0)
+      throw usage_error(where + ": batch, max_batch and parameters", "these keys for a package (.pt2) only");
+    return;
+  }
+  if ((about.batch > 0) == (about.max_batch > 0))
+    throw usage_error(where + ": a package needs one of batch and max_batch",
+                      "batch: the exported batch size, or max_batch: the largest of a free batch axis");
+  if (values.value("trainable", false))
+    throw usage_error(where + ": a compiled package cannot be trained", "trainable: false",
+                      "export the module as TorchScript to train it");
+  about.trainable = false;
+}
 
 std::vector<int64_t> shape_of(const core::Json& value, const std::string& where) {
   std::vector<int64_t> shape;
@@ -118,8 +135,9 @@ std::vector<int64_t> shape_of(const core::Json& value, const std::string& where)
 ExportedModule read_exported_module(const fs::path& description) {
   const std::string where = description.string();
   const core::Json values = core::read_yaml(where);
-  const std::vector<std::string> known = {"name",   "version",   "licence", "summary", "paper",  "module",
-                                          "layout", "trainable", "input",   "output",  "presets"};
+  const std::vector<std::string> known = {"name",    "version", "licence",   "summary",   "paper",
+                                          "module",  "layout",  "trainable", "input",     "output",
+                                          "presets", "batch",   "max_batch", "parameters"};
   if (!values.is_object()) throw usage_error(where + ": not a description of a module", "keys and values");
   for (const auto& [key, unused] : values.items())
     if (std::find(known.begin(), known.end(), key) == known.end())
@@ -143,12 +161,26 @@ ExportedModule read_exported_module(const fs::path& description) {
     if (!values.at("trainable").is_boolean()) throw usage_error(where + ": trainable", "true or false");
     about.trainable = values.at("trainable");
   }
+  read_package_keys(values, where, about);
   if (values.contains("input")) about.input = shape_of(values.at("input"), where + ": input");
   if (values.contains("output")) about.output = shape_of(values.at("output"), where + ": output");
   if (values.contains("presets"))
     about.presets = core::to_yaml(core::Json{{"presets", values.at("presets")}});
   const Layout checked(about.layout);
   return about;
+}
+
+void check_shapes(const ExportedModule& about, const ModelContext& context) {
+  const auto check = [&](const char* what, const std::vector<int64_t>& wanted, const SampleShape& given) {
+    const std::vector<int64_t> found = {given.frames, given.height, given.width, given.channels};
+    if (!wanted.empty() && wanted != found)
+      throw model_error(
+          "module '" + about.name + "' was exported for " + what + " " + core::to_string(wanted),
+          "(T,H,W,C) = " + core::to_string(found) + " of this scenario",
+          "export it for this shape, or script it for any");
+  };
+  check("input", about.input, context.input);
+  check("output", about.output, context.output);
 }
 
 BaselineInfo exported_baseline(const ExportedModule& module) {
@@ -159,6 +191,8 @@ BaselineInfo exported_baseline(const ExportedModule& module) {
   info.trainable = module.trainable;
   info.options = [] { return std::make_unique<Nothing>(); };
   info.create = [module](const ModelContext& context, const core::Options&) {
+    check_shapes(module, context);
+    if (is_package(module.module)) return make_packaged(module, context);
     return std::shared_ptr<Baseline>(std::make_shared<Exported>(module, context));
   };
   return info;

@@ -12,6 +12,7 @@
 #include "baselines/lanes.h"
 #include "baselines/unet/rows.h"
 #include "baselines/simd.h"
+#include "core/operations.h"
 
 // Temporal attention in tiles of neighbouring places: all frames of a tile are gathered, normalised and
 // mapped to q, k, v in a buffer that stays in the cache; each place then attends over its frames head by
@@ -287,6 +288,7 @@ void forward_tile(const Tiles& tiles, const Tiles::Tile& tile, const float* x, c
   at::Tensor qkv = b.qkv.narrow(0, 0, tile.rows);
   at::mm_out(qkv, b.normed.narrow(0, 0, tile.rows), to_qkv.t());
   attend(data(b.qkv), data(b.inner), tile.places, tables, b.head);
+  core::add_operations(4 * tile.places * kHeads * tiles.frames * tiles.frames * kHeadSize);
 }
 
 class Attention : public torch::autograd::Function<Attention> {

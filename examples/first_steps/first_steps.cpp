@@ -3,7 +3,7 @@
 #include <ATen/ops/gelu.h>
 
 #include "baselines/layers.h"
-#include "baselines/plugin.h"
+#include "runners/plugin_api.h"
 
 namespace {
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -7,8 +8,9 @@
 #include "core/text.h"
 #include "datasets/scenario.h"
 #include "datasets/trajectory.h"
-#include "metrics/metric.h"
+#include "metrics/added.h"
 #include "runners/conformance/suite.h"
+#include "runners/plugin.h"
 #include "runners/program.h"
 #include "tasks/protocol.h"
 #include "tasks/setting.h"
@@ -20,6 +22,13 @@ struct Line {
   std::string name, origin, what;
 };
 
+std::string origin_of_scenario(const std::string& name) {
+  for (const auto& plugin : plugins())
+    if (std::find(plugin.scenarios.begin(), plugin.scenarios.end(), name) != plugin.scenarios.end())
+      return plugin.name + " " + plugin.version;
+  return "built in";
+}
+
 std::vector<Line> scenarios() {
   std::vector<Line> lines;
   for (const auto& name : datasets::scenario_names()) {
@@ -27,7 +36,8 @@ std::vector<Line> scenarios() {
     std::vector<std::string> fields;
     for (const auto& field : scenario.fields)
       if (field.measured) fields.push_back(field.name);
-    lines.push_back({name, "built in", scenario.title + " (scored: " + core::join(fields, ", ") + ")"});
+    lines.push_back(
+        {name, origin_of_scenario(name), scenario.title + " (scored: " + core::join(fields, ", ") + ")"});
   }
   return lines;
 }
@@ -52,10 +62,15 @@ std::vector<Line> task_parts() {
   return lines;
 }
 
+std::string origin_of(const metrics::MetricCard& card) {
+  const metrics::AddedMetric* added = metrics::find_added(card.id);
+  return added ? added->origin : "built in";
+}
+
 std::vector<Line> metric_cards() {
   std::vector<Line> lines;
   for (const auto& card : metrics::catalogue())
-    lines.push_back({card.id, "built in", card.name + ": " + card.formula + " [" + card.unit + "]"});
+    lines.push_back({card.id, origin_of(card), card.name + ": " + card.formula + " [" + card.unit + "]"});
   return lines;
 }
 

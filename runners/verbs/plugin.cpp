@@ -35,6 +35,17 @@ int probe(const std::string& path, const std::string& input, const std::string& 
               plugin.kind.c_str(), plugin.licence.c_str());
   int failed = 0;
   for (const auto& name : plugin.scenarios) std::printf("ok      scenario %s\n", name.c_str());
+  const auto print = [&](const std::string& name, const CheckLine& line) {
+    std::printf("%-7s %s: %s%s%s\n", line.passed ? "ok" : "FAILED", name.c_str(), line.what.c_str(),
+                line.detail.empty() ? "" : ": ", line.detail.c_str());
+    std::fflush(stdout);  // what was said stays said if the plug-in crashes
+    failed += !line.passed;
+  };
+  for (const auto& id : plugin.metrics)
+    for (const auto& line : check_metric(id, shape_of(output.empty() ? input : output)))
+      print("metric " + id, line);
+  for (const auto& name : plugin.formats)
+    for (const auto& line : check_format(name)) print("format " + name, line);
   for (const auto& name : plugin.baselines) {
     const auto& info = baselines::registry().at(name);
     const auto options = info.options();
@@ -44,13 +55,8 @@ int probe(const std::string& path, const std::string& input, const std::string& 
     baselines::ModelContext context;
     context.input = shape_of(input);
     context.output = shape_of(output.empty() ? input : output);
-    std::fflush(stdout);  // what was said stays said if the plug-in crashes
-    for (const auto& line : check_baseline(name, context)) {
-      std::printf("%-7s %s: %s%s%s\n", line.passed ? "ok" : "FAILED", name.c_str(), line.what.c_str(),
-                  line.detail.empty() ? "" : ": ", line.detail.c_str());
-      std::fflush(stdout);
-      failed += !line.passed;
-    }
+    std::fflush(stdout);
+    for (const auto& line : check_baseline(name, context)) print(name, line);
   }
   return failed == 0 ? 0 : 1;
 }
@@ -73,7 +79,8 @@ int check(const std::string& path, const std::string& input, const std::string& 
 }
 
 const VerbRegistration registration(62, [](CLI::App& app, int& exit_code) {
-  auto* verb = app.add_subcommand("plugin", "models and scenarios from outside: scaffold, check, list");
+  auto* verb = app.add_subcommand(
+      "plugin", "models, metrics, formats and scenarios from outside: scaffold, check, list");
   verb->require_subcommand(1);
 
   struct Arguments {

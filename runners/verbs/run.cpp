@@ -64,12 +64,10 @@ struct Arguments {
 std::string repeat_command(const std::string& verb, const RunRequest& request) {
   RunRequest given = request, plain;
   const core::Json now = core::write_options(given), defaults = core::write_options(plain);
-  std::string text = "windtunnel";
-  const auto& info = baselines::registry().at(request.baseline);
-  for (const auto& plugin : plugins())
-    if (info.origin == plugin.name + " " + plugin.version)
-      text += " --plugin " + plugin.path.filename().string();
-  text += " " + verb;
+  std::string text =
+      "windtunnel" +
+      plugins_to_repeat(baselines::registry().at(request.baseline).origin, request.scenario, request.data) +
+      " " + verb;
   for (const char* key : {"scenario", "baseline", "setting"})
     text += std::string(" --") + key + " " + now.at(key).get<std::string>();
   for (const auto& [key, value] : now.items()) {
@@ -101,7 +99,11 @@ void add_verb(CLI::App& app, int&, const char* name, const char* what, RunUntil 
   const std::string verb_name = name;
   verb->callback([=] {
     const RunRequest& request = arguments->request;
-    if (verb_name == "eval" && request.weights.empty())
+    const bool trainable = baselines::registry().at(request.baseline).trainable;
+    if (until == RunUntil::trained && !trainable)
+      throw usage_error("train: there is nothing to train in '" + request.baseline + "'",
+                        "a model that learns", "`windtunnel eval` scores it as it is");
+    if (verb_name == "eval" && request.weights.empty() && trainable)
       throw usage_error("eval without weights", "--weights FILE", "`windtunnel run` trains first");
     const core::Json record = run(request, until, repeat_command(verb_name, request));
     const std::string folder = resolve(request).folder.string();

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "runners/cli_options.h"
+#include "runners/plugin.h"
 #include "runners/program.h"
 #include "runners/verbs/print_record.h"
 
@@ -23,9 +24,12 @@ const VerbRegistration score_registration(35, [](CLI::App& app, int&) {
   verb->get_option("--data")->required();
   verb->add_flag("--json", *json, "print the record as JSON");
   verb->callback([=] {
-    std::string command = "windtunnel score --task " + request->task + " --predictions " +
-                          std::filesystem::path(request->predictions).filename().string() + " --name " +
-                          request->name + " --data DATA";
+    std::string command =
+        "windtunnel" +
+        plugins_to_repeat("", request->task.substr(0, request->task.rfind('/')), request->data) +
+        " score --task " + request->task + " --predictions " +
+        std::filesystem::path(request->predictions).filename().string() + " --name " + request->name +
+        " --data DATA";
     if (request->protocol != "corrected") command += " --protocol " + request->protocol;
     if (request->rounds != 1) command += " --rounds " + std::to_string(request->rounds);
     if (request->subset != "all") command += " --subset " + request->subset;

@@ -6,7 +6,7 @@
 #include <csignal>
 #include <stdexcept>
 
-#include "baselines/plugin.h"
+#include "runners/plugin_api.h"
 
 namespace {
 

@@ -55,6 +55,21 @@ TEST(Check, ForgeriesAreFoundWithTheirReason) {
       {"root of another column", [](Json& r, const fs::path&) { r["metrics"][1]["aggregation"] = "root ke"; },
        "aggregation"},
       {"better r2", [](Json& r, const fs::path&) { set_metric(r, "r2", 0.9999); }, "variance"},
+      {"a plug-in's metric under a built-in name",
+       [](Json& r, const fs::path&) {
+         r["harness"]["plugins"] = {{{"name", "mine"}, {"version", "1"}, {"sha256", fixtures::hash("so")}}};
+         r["metrics"][0]["plugin"] = "mine 1";
+       },
+       "metric"},
+      {"a metric of a plug-in that was not loaded",
+       [](Json& r, const fs::path&) {
+         Json entry = r["metrics"][0];
+         entry["id"] = "own_error";
+         entry["aggregation"] = "set";
+         entry["plugin"] = "mine 1";
+         r["metrics"].push_back(entry);
+       },
+       "metric"},
       {"r2 above 1", [](Json& r, const fs::path&) { set_metric(r, "r2", 1.5); }, "plausible"},
       {"negative error", [](Json& r, const fs::path&) { set_metric(r, "frmse", -1); }, "plausible"},
       {"whole outside its bands", [](Json& r, const fs::path&) { set_metric(r, "frmse", 1e-5); },

@@ -246,5 +246,57 @@ TEST(ExportedModule, TrainsUnderEverySettingLikeABuiltInModel) {
   }
 }
 
+TEST(ExportedModule, ACompiledPackageIsScoredAndNotTrained) {
+  const std::string description =
+      std::string(WINDTUNNEL_SOURCE) + "/examples/pytorch_module/residual_conv_compiled.yaml";
+  const auto checked = windtunnel("plugin check " + description);
+  EXPECT_EQ(checked.exit_code, 0) << checked.output;
+  EXPECT_NE(checked.output.find("ok      residual_conv_compiled: batch"), std::string::npos)
+      << checked.output;
+
+  const std::string tail =
+      " --quiet --scenario cylinder --baseline residual_conv_compiled --preset tiny "
+      "--setting real --data " +
+      tiny_data().string() + " --out " + (scratch() / "compiled").string();
+  const auto trained = windtunnel("--plugin " + description + " train" + tail);
+  EXPECT_EQ(trained.exit_code, 2);
+  EXPECT_NE(trained.output.find("nothing to train in 'residual_conv_compiled'"), std::string::npos)
+      << trained.output;
+  const auto scored = windtunnel("--plugin " + description + " eval" + tail);
+  ASSERT_EQ(scored.exit_code, 0) << scored.output;
+  const core::Json record = results::read_record(scratch() / "compiled/record.json");
+  EXPECT_EQ(record["model"]["plugin"], "residual_conv_compiled 1.0");
+  EXPECT_EQ(record["model"]["parameters"], 1323);
+  EXPECT_EQ(record["model"]["trainable"], false);
+  EXPECT_EQ(record["model"]["weights_sha256"].get<std::string>().size(), 64u);
+}
+
+TEST(ExportedModule, APackageForAnotherMachineIsRefusedBeforeItsCodeIsLoaded) {
+  const std::string change = R"py(
+import sys, zipfile
+source, target, old, new = sys.argv[1:]
+with zipfile.ZipFile(source) as a, zipfile.ZipFile(target, "w") as b:
+    for name in a.namelist():
+        b.writestr(name, a.read(name).replace(old.encode(), new.encode()))
+)py";
+  core::write_file_atomic(scratch() / "change.py", change);
+  const std::string package =
+      std::string(WINDTUNNEL_SOURCE) + "/examples/pytorch_module/residual_conv_compiled.pt2";
+  for (const auto& [old, fresh, reason] :
+       {std::tuple("x86_64", "aarch64", "compiled for machine aarch64"),
+        std::tuple("\\\"cpu\\\"", "\\\"cuda\\\"", "compiled for device cuda")}) {
+    const fs::path folder = scratch() / "foreign-package";
+    fs::create_directories(folder);
+    const auto changed = testing::shell("python3 " + (scratch() / "change.py").string() + " " + package +
+                                        " " + (folder / "m.pt2").string() + " " + old + " " + fresh);
+    ASSERT_EQ(changed.exit_code, 0) << changed.output;
+    core::write_file_atomic(folder / "m.yaml",
+                            "name: m\nlicence: none\nmodule: m.pt2\nlayout: BCTHW\nmax_batch: 64\n");
+    const auto checked = windtunnel("plugin check " + (folder / "m.yaml").string());
+    EXPECT_EQ(checked.exit_code, 1) << checked.output;
+    EXPECT_NE(checked.output.find(reason), std::string::npos) << checked.output;
+  }
+}
+
 }  // namespace
 }  // namespace windtunnel::runners

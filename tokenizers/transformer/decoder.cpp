@@ -12,6 +12,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/operations.h"
 #include "tokenizers/transformer/ops.h"
 
 namespace windtunnel::tokenizers {
@@ -34,6 +35,7 @@ struct Product {
 void multiply(const std::vector<Product>& products, const float* x, int64_t rows, bool add = false) {
   int64_t total = 0;
   for (const auto& product : products) total += product.matrix.out;
+  core::add_operations(2 * rows * products[0].matrix.in * total);
   spread(total, rows * products[0].matrix.in, [&](int64_t first, int64_t last) {
     int64_t start = 0;
     for (const auto& [matrix, y] : products) {
@@ -169,6 +171,7 @@ void Decoder::layer_step(size_t layer, int64_t position) {
   const float* h = normalised(*block.ffn_norm);
   const TokenMlp& mlp = *block.feed_forward;
   const MatrixView w1 = view(*mlp.w1), w3 = view(*mlp.w3);
+  core::add_operations(4 * batch_ * w1.in * w1.out);
   spread(w1.out, 2 * batch_ * w1.in, [&](int64_t a, int64_t b) {
     kernels::matrix_rows(w1, h, batch_, a, b, gate_.data(), w1.out, false);
     kernels::matrix_rows(w3, h, batch_, a, b, up_.data(), w1.out, false);
@@ -194,6 +197,7 @@ void Decoder::attend_step(size_t layer, int64_t position) {
   const at::Tensor q_norm = head_norm(attention.q_norm), k_norm = head_norm(attention.k_norm);
   const auto data = [](const at::Tensor& t) { return t.defined() ? t.const_data_ptr<float>() : nullptr; };
   const int64_t per_head = keys_[layer].size(2), per_score = kernels::key_floats(capacity_, 1);
+  core::add_operations(4 * batch_ * o.n_heads * (position + 1) * width);
   spread(batch_ * kv, 2 * group * (position + 1) * width, [&](int64_t first, int64_t last) {
     std::vector<float> turned(static_cast<size_t>(group * width));
     for (int64_t u = first; u < last; ++u) {

@@ -2,16 +2,24 @@
 
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <string>
 
 #include "baselines/baseline.h"
 #include "baselines/presets.h"
+#include "datasets/trajectory.h"
+#include "metrics/metric.h"
 #include "torch/headeronly/version.h"
 
 namespace windtunnel::plugin {
 
 /// Rises when the table below or what components look like changes; a plug-in built for another is refused.
-inline constexpr uint32_t kAbi = 1;
+/// 1: models and scenarios; 2: metrics and formats too.
+inline constexpr uint32_t kAbi = 2;
+
+/// One number per test window from prediction and target (T,H,W,C), physical units, measured fields; see
+/// metrics/added.h.
+using MetricFunction = std::function<double(const core::Array& prediction, const core::Array& target)>;
 
 /// What a plug-in must share with the program to exchange C++ objects: LibTorch, compiler, library interface,
 /// language version, and the layout of the objects. Compared as text before anything else is called.
@@ -34,6 +42,11 @@ class Host {
   virtual void add_presets(const std::string& baseline, const std::string& yaml) = 0;
   /// A scenario as the text of a scenario file.
   virtual void add_scenario(const std::string& yaml) = 0;
+  /// A metric: `card` with id, name, formula (its documentation), unit and direction. Every test scores it.
+  virtual void add_metric(const metrics::MetricCard& card, MetricFunction value) = 0;
+  /// A way to store trajectories, found where a scenario lists its name under `formats`. `info.origin` is set
+  /// by the host.
+  virtual void add_format(datasets::FormatInfo info) = 0;
 };
 
 /// Table returned by the plug-in's one exported C function, windtunnel_plugin_v1. Later versions may add
@@ -47,8 +60,15 @@ struct Table {
   const char* (*last_error)();
 };
 inline constexpr const char* kSymbol = "windtunnel_plugin_v1";
-inline constexpr uint64_t kLayout =
-    sizeof(baselines::BaselineInfo) * 65536 + sizeof(baselines::Baseline) * 16 + sizeof(core::Options);
+inline constexpr uint64_t kLayout = [] {
+  uint64_t mixed = 0;
+  for (const uint64_t size :
+       {sizeof(baselines::BaselineInfo), sizeof(baselines::Baseline), sizeof(core::Options),
+        sizeof(core::Array), sizeof(metrics::MetricCard), sizeof(datasets::FormatInfo),
+        sizeof(datasets::Scenario), sizeof(datasets::Trajectory), sizeof(datasets::Split)})
+    mixed = mixed * 1021 + size;
+  return mixed;
+}();
 
 /// The info of a class with `Options` and a constructor (const ModelContext&, const Options&).
 template <class Model>
