@@ -123,9 +123,11 @@ class Packaged : public Baseline {
   }
 
   void load_state(const StateDict& state, const std::string& origin) override {
-    const StateDict own = this->state();
+    const StateDict own_state = this->state();
+    const std::map<std::string, at::Tensor> own(own_state.begin(), own_state.end()),
+        given(state.begin(), state.end());  // files sort their entries
     const bool same =
-        std::equal(own.begin(), own.end(), state.begin(), state.end(), [](const auto& a, const auto& b) {
+        std::equal(own.begin(), own.end(), given.begin(), given.end(), [](const auto& a, const auto& b) {
           return a.first == b.first && a.second.sizes() == b.second.sizes() && at::equal(a.second, b.second);
         });
     if (!same)
