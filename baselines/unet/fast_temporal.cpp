@@ -8,10 +8,10 @@
 #include <algorithm>
 #include <vector>
 
-#include "baselines/unet/fast.h"
 #include "baselines/lanes.h"
-#include "baselines/unet/rows.h"
 #include "baselines/simd.h"
+#include "baselines/unet/fast.h"
+#include "baselines/unet/rows.h"
 #include "core/operations.h"
 
 // Temporal attention in tiles of neighbouring places: all frames of a tile are gathered, normalised and
