@@ -188,8 +188,9 @@ TEST(Published, FiguresOfOtherTestsStandInTablesOfTheirOwn) {
   EXPECT_EQ(value("acoustic_scattering_maze", "The Well, validation one-step", "single", 1, "FNO", "vrmse"),
             0.5033);
   for (const auto& view : views)
-    if (view.dataset == "RealPDEBench 2.0.1" + again && view.setting == "finetune")
+    if (view.dataset == "RealPDEBench 2.0.1" + again && view.setting == "finetune") {
       EXPECT_EQ(row_of(view.published, "U-Net, seed 2").reasons.at("update_ratio"), "not reached");
+    }
 }
 
 TEST(Leaderboard, SeedsBecomeMeanDeviationAndCount) {
