@@ -181,7 +181,7 @@ class Stepper : public Baseline {
   struct Options : core::Options {
     double initial_scale = 0.1;
     void describe(core::OptionVisitor& v) override {
-      v("initial_scale", initial_scale, "factor on the initial weights", core::kPositive);
+      v("initial_scale", initial_scale, "factor on the initial weights", core::kNotNegative);
     }
   };
 
