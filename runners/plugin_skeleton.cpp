@@ -45,7 +45,7 @@ std::string plugin_compile_flags() {
   std::string flags = std::string("-std=c++20 -fPIC -fvisibility=hidden -I") + kSourceFolder;
   for (const auto& folder : core::split(kTorchIncludes, ';'))
     if (!folder.empty() && folder != "/usr/include")  // named again it would hide the compiler's own
-      flags += " -isystem " + folder;
+      flags += " -isystem" + folder;                  // joined: CMake drops repeated words
   return flags;
 }
 
