@@ -86,7 +86,6 @@ const std::unordered_map<std::string, Counter>& counters() {
   static const std::unordered_map<std::string, Counter> map = {
       {"aten::mm", two},
       {"aten::bmm", two},
-      {"aten::mv", two},
       {"aten::dot", two},
       {"aten::vdot", two},
       {"aten::addmm", after_sum},
