@@ -140,13 +140,22 @@ core::Array time_last(const core::Array& field) {
 class Pdebench : public FamilyAccumulator {
  public:
   std::vector<std::string> columns() const override {
-    return {"pdebench_rmse", "pdebench_nrmse", "pdebench_brmse", "pdebench_crmse", "pdebench_max"};
+    return {"pdebench_rmse", "pdebench_nrmse",     "pdebench_brmse",     "pdebench_crmse",
+            "pdebench_max",  "pdebench_frmse_low", "pdebench_frmse_mid", "pdebench_frmse_high"};
   }
   std::vector<Score> totals() const override {
-    Values conserved = squares_;
-    for (double& value : conserved.data) value = std::sqrt(value / static_cast<double>(rows_.size()));
-    return {mean_of(0), mean_of(1), mean_of(2), score("pdebench_crmse", mean(conserved)),
-            score("pdebench_max", mean(largest_))};
+    PdebenchMetrics set;
+    set.conserved = root_mean(squares_);
+    set.bands = pdebench_bands(root_mean(energy_));
+    const auto bands = pdebench_means(set).bands;
+    return {mean_of(0),
+            mean_of(1),
+            mean_of(2),
+            score("pdebench_crmse", mean(set.conserved)),
+            score("pdebench_max", mean(largest_)),
+            score("pdebench_frmse_low", bands[0]),
+            score("pdebench_frmse_mid", bands[1]),
+            score("pdebench_frmse_high", bands[2])};
   }
 
  protected:
@@ -154,17 +163,31 @@ class Pdebench : public FamilyAccumulator {
     PdebenchOptions options;
     options.initial_step = 0;  // targets hold predicted frames only
     const auto m = pdebench_metrics(time_last(prediction), time_last(target), options);
-    if (rows_.empty()) squares_ = largest_ = Values(m.conserved.shape);
-    for (size_t k = 0; k < m.conserved.data.size(); ++k) {
-      squares_.data[k] += m.conserved.data[k] * m.conserved.data[k];
+    if (rows_.empty()) {
+      squares_ = largest_ = Values(m.conserved.shape);
+      energy_ = Values(m.spectrum.shape);
+    }
+    add_squares(m.conserved, squares_);
+    add_squares(m.spectrum, energy_);
+    for (size_t k = 0; k < m.conserved.data.size(); ++k)
       if (const double value = m.maximum.data[k]; std::isnan(value) || value > largest_.data[k])
         largest_.data[k] = value;
-    }
-    return {mean(m.rmse), mean(m.nrmse), mean(m.boundary), mean(m.conserved), mean(m.maximum)};
+    const PdebenchMeans means = pdebench_means(m);
+    return {means.rmse,    means.nrmse,    means.boundary, means.conserved,
+            means.maximum, means.bands[0], means.bands[1], means.bands[2]};
   }
 
  private:
+  static void add_squares(const Values& from, Values& to) {
+    for (size_t k = 0; k < from.data.size(); ++k) to.data[k] += from.data[k] * from.data[k];
+  }
+  Values root_mean(Values squares) const {
+    for (double& value : squares.data) value = std::sqrt(value / static_cast<double>(rows_.size()));
+    return squares;
+  }
+
   Values squares_, largest_;  ///< (c,t)
+  Values energy_;             ///< (c,r,t): the error's energy by frequency bin
 };
 
 using Maker = std::function<std::unique_ptr<FamilyAccumulator>(const std::vector<std::string>& fields)>;

@@ -108,16 +108,6 @@ class Bins {
   FftBuffer<Complex> out_;
 };
 
-double band(const std::vector<double>& amplitude, int64_t from, int64_t to) {
-  const auto n = static_cast<int64_t>(amplitude.size());
-  from = std::clamp<int64_t>(from, 0, n);
-  to = std::clamp<int64_t>(to, 0, n);
-  if (to <= from) return std::numeric_limits<double>::quiet_NaN();
-  double sum = 0;
-  for (int64_t r = from; r < to; ++r) sum += amplitude[static_cast<size_t>(r)];
-  return sum / static_cast<double>(to - from);
-}
-
 }  // namespace
 
 PdebenchMetrics pdebench_metrics(const core::Array& prediction, const core::Array& target,
@@ -125,12 +115,17 @@ PdebenchMetrics pdebench_metrics(const core::Array& prediction, const core::Arra
   require_same_shape(prediction, target);
   const Slices s(target, options.initial_step);
   const core::Shape shape = {s.channels, s.scored()};
-  PdebenchMetrics result{Values(shape), Values(shape), Values(shape),
-                         Values(shape), Values(shape), Values({s.channels, 3, s.scored()})};
+  Bins bins(s.space);
+  PdebenchMetrics result{Values(shape),
+                         Values(shape),
+                         Values(shape),
+                         Values(shape),
+                         Values(shape),
+                         {},
+                         Values({s.channels, bins.count(), s.scored()})};
   const Boundary boundary(s.space);
   const bool summed_boundary = s.space.size() == 3 && !options.per_channel_boundary;
   if (summed_boundary) result.boundary = Values({s.batch, s.scored()});
-  Bins bins(s.space);
   const auto points = static_cast<double>(s.points), batch = static_cast<double>(s.batch);
   double scale = 1;
   for (size_t a = 0; a < s.space.size(); ++a) scale *= options.lengths[a] / s.space[a];
@@ -163,17 +158,32 @@ PdebenchMetrics pdebench_metrics(const core::Array& prediction, const core::Arra
         bins.add_energy(energy);
       }
       result.conserved.data[slot] = std::sqrt(conserved / batch) / points;
-      for (double& value : energy) value = std::sqrt(value / batch) * scale;
-      const std::array<double, 3> bands = {band(energy, 0, options.low),
-                                           band(energy, options.low, options.high),
-                                           band(energy, options.high, bins.count())};
-      for (size_t k = 0; k < 3; ++k)
-        result.bands.data[(static_cast<size_t>(c) * 3 + k) * static_cast<size_t>(s.scored()) +
-                          static_cast<size_t>(t)] = bands[k];
+      for (int64_t r = 0; r < bins.count(); ++r)
+        result.spectrum.data[static_cast<size_t>((c * bins.count() + r) * s.scored() + t)] =
+            std::sqrt(energy[static_cast<size_t>(r)] / batch) * scale;
     }
+  result.bands = pdebench_bands(result.spectrum, options);
   if (summed_boundary)
     for (double& value : result.boundary.data) value = std::sqrt(value);
   return result;
+}
+
+Values pdebench_bands(const Values& spectrum, const PdebenchOptions& options) {
+  const int64_t channels = spectrum.shape[0], bins = spectrum.shape[1], steps = spectrum.shape[2];
+  const int64_t low = std::clamp<int64_t>(options.low, 0, bins), high = std::clamp(options.high, low, bins);
+  const std::array<int64_t, 4> limits = {0, low, high, bins};
+  Values bands({channels, 3, steps});
+  for (int64_t c = 0; c < channels; ++c)
+    for (size_t k = 0; k < 3; ++k)
+      for (int64_t t = 0; t < steps; ++t) {
+        double sum = 0;
+        for (int64_t r = limits[k]; r < limits[k + 1]; ++r)
+          sum += spectrum.data[static_cast<size_t>((c * bins + r) * steps + t)];
+        const auto count = static_cast<double>(limits[k + 1] - limits[k]);
+        bands.data[static_cast<size_t>((c * 3 + static_cast<int64_t>(k)) * steps + t)] =
+            count > 0 ? sum / count : std::numeric_limits<double>::quiet_NaN();
+      }
+  return bands;
 }
 
 PdebenchMeans pdebench_means(const PdebenchMetrics& m) {

@@ -18,12 +18,16 @@ struct PdebenchOptions {
 };
 
 /// PDEBench's measures of fields (batch, x.., t, c) with 1 to 3 spatial axes, per channel and time: (c,t).
-/// rmse, nrmse (no epsilon), conserved, maximum, boundary (3D published form: (b,t)), bands (c,3,t).
+/// rmse, nrmse (no epsilon), conserved, maximum, boundary (3D published form: (b,t)), bands (c,3,t), and the
+/// spectrum (c,r,t) that the bands average: sqrt(mean over the batch of the error's energy in bin r), scaled.
 struct PdebenchMetrics {
-  Values rmse, nrmse, conserved, maximum, boundary, bands;
+  Values rmse, nrmse, conserved, maximum, boundary, bands, spectrum;
 };
 PdebenchMetrics pdebench_metrics(const core::Array& prediction, const core::Array& target,
                                  const PdebenchOptions& options = {});
+
+/// Bands (c,3,t) of a spectrum (c,r,t); a band without bins is nan.
+Values pdebench_bands(const Values& spectrum, const PdebenchOptions& options = {});
 
 /// Means over channels and time (the 3D published boundary error: over batch and time).
 struct PdebenchMeans {

@@ -109,6 +109,9 @@ TEST(Families, TotalsEqualTheWholeBatch) {
     EXPECT_NEAR(find(totals, "pdebench_brmse")->value, means.boundary, 1e-12);
     EXPECT_NEAR(find(totals, "pdebench_crmse")->value, means.conserved, 1e-12);
     EXPECT_NEAR(find(totals, "pdebench_max")->value, means.maximum, 1e-12);
+    EXPECT_NEAR(find(totals, "pdebench_frmse_low")->value, means.bands[0], 1e-12);
+    EXPECT_TRUE(std::isnan(find(totals, "pdebench_frmse_mid")->value));  // 6 columns have 3 bins
+    EXPECT_FALSE(find(totals, "pdebench_frmse_mid")->reason.empty());
   }
 }
 
@@ -120,6 +123,28 @@ TEST(Families, OneRowIsOneDimension) {
   family->add(p, y, 1);
   EXPECT_NEAR(find(family->totals(), "pdebench_brmse")->value, std::sqrt(12.5), 1e-12);  // two ends
   EXPECT_NEAR(find(family->totals(), "pdebench_max")->value, 4, 1e-12);
+}
+
+/// Waves of one mode each: every band sees its own, with the root of the mean over samples.
+TEST(Families, BandsOfOneDimension) {
+  constexpr int64_t kPoints = 64;
+  const double pi = std::acos(-1.0);
+  const core::Array y({2, 1, 1, kPoints, 1});
+  core::Array p = y;
+  const std::pair<int64_t, double> waves[] = {{2, 0.3}, {7, 0.5}, {20, 0.7}};
+  for (int64_t k = 0; k < kPoints; ++k)
+    for (const auto& [mode, size] : waves)  // the second sample has no error
+      p.data[static_cast<size_t>(k)] +=
+          static_cast<float>(size * std::cos(2 * pi * static_cast<double>(mode * k) / kPoints));
+  const auto family = make_family("pdebench");
+  family->add(p, y, 1);
+  const auto totals = family->totals();
+  const double half = 0.5;  // |DFT| of a wave is size * points / 2
+  EXPECT_NEAR(find(totals, "pdebench_frmse_low")->value, 0.3 * half / std::sqrt(2.0) / 4, 1e-7);
+  EXPECT_NEAR(find(totals, "pdebench_frmse_mid")->value, 0.5 * half / std::sqrt(2.0) / 8, 1e-7);
+  EXPECT_NEAR(find(totals, "pdebench_frmse_high")->value, 0.7 * half / std::sqrt(2.0) / 21, 1e-7);
+  EXPECT_NEAR(family->rows()[0][5], 0.3 * half / 4, 1e-7);
+  EXPECT_EQ(family->rows()[1][7], 0);
 }
 
 TEST(Families, BadInput) {
