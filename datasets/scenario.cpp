@@ -311,10 +311,14 @@ Json Scenario::json() const {
 }
 
 std::string Scenario::sha256() const {
+  constexpr const char* kProse[] = {"title", "notes", "licence"};
+  constexpr const char* kStorage[] = {"formats", "folders", "file_pattern", "patterns", "strict_names"};
   Json value = json();
-  for (const char* prose : {"title", "notes", "licence"}) value.erase(prose);
+  for (const char* key : kProse) value.erase(key);
+  for (const char* key : kStorage) value.erase(key);
   for (auto& field : value["fields"])
-    for (const char* prose : {"label", "latex"}) field.erase(prose);
+    for (const char* key : {"label", "latex", "source"}) field.erase(key);
+  for (auto& parameter : value["parameters"]) parameter.erase("attribute");
   return core::sha256(core::canonical(value));
 }
 

@@ -95,8 +95,10 @@ struct Scenario {
   /// True if some parameters are in the files, not in their names.
   bool parameters_in_files() const;
 
-  core::Json json() const;     ///< complete description, reads back to an equal one
-  std::string sha256() const;  ///< of canonical(json())
+  core::Json json() const;  ///< complete description, reads back to an equal one
+  /// Of what defines the task: fields, sides, parameters, windows, splits, rules for missing values. Prose
+  /// and the way of storage (formats, folders, names of files, places in them) do not enter.
+  std::string sha256() const;
 };
 
 /// A built-in name, or the path of a YAML file. Keys in <data_root>/<name>/scenario.yaml override. Unknown

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "core/file.h"
 #include "tests/datasets/small_data.h"
 
@@ -43,6 +45,35 @@ TEST(Scenario, HashFollowsNumbersNotProse) {
   EXPECT_EQ(a.sha256(), b.sha256());
   b.interval += 1;
   EXPECT_NE(a.sha256(), b.sha256());
+}
+
+TEST(Scenario, HashIsTheSameInEveryFormat) {
+  const Scenario a = load_scenario("controlled_cylinder");
+  Scenario b = a;
+  b.formats = {"netcdf_cf"};
+  b.folders = {{"real", "piv"}};
+  b.file_pattern = R"((\d+)_(\d+\.?\d*)\.nc)";
+  b.patterns = {{Side::numerical, R"(les_(\d+)_(\d+)\.nc)"}};
+  for (auto& field : b.fields) field.source = {{"netcdf_cf", {{Side::numerical, field.name + "_les"}}}};
+  b.parameters[0].attribute = "Re";
+  EXPECT_EQ(a.sha256(), b.sha256());
+  const std::function<void(Scenario&)> changes[] = {[](Scenario& s) { s.fields[0].unit = "cm/s"; },
+                                                    [](Scenario& s) {
+                                                      s.fields[2].sides = {Side::real, Side::numerical};
+                                                    },
+                                                    [](Scenario& s) { s.fields[1].measured = false; },
+                                                    [](Scenario& s) { std::swap(s.fields[0], s.fields[1]); },
+                                                    [](Scenario& s) { s.parameters[0].name = "U"; },
+                                                    [](Scenario& s) { s.out_frames += 1; },
+                                                    [](Scenario& s) { s.stride[Side::numerical] = 1; },
+                                                    [](Scenario& s) { s.trunk_length += 1; },
+                                                    [](Scenario& s) { s.held_out_in_dist += 1; },
+                                                    [](Scenario& s) { s.fill["u"] = "zero"; }};
+  for (const auto& change : changes) {
+    Scenario other = a;
+    change(other);
+    EXPECT_NE(other.sha256(), a.sha256()) << &change - changes;
+  }
 }
 
 TEST(Scenario, ParsesFileNames) {
