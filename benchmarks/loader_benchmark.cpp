@@ -1,6 +1,5 @@
 // Windows per second from files to normalised samples (B,T,H,W,C), files in the page cache, starts drawn at
-// random. The peers
-// benchmarks/peers/loader_h5py.py and loader_arrow.py read the same files the same way:
+// random. The peers benchmarks/peers/loader_h5py.py and loader_arrow.py read the same files the same way:
 //   WINDTUNNEL_LOADER_DATA=DIR loader_benchmark --benchmark_format=json
 //   loader_h5py.py DIR; loader_arrow.py DIR
 // Without the variable the data go to the temporary folder and are removed:
@@ -19,7 +18,9 @@
 
 #include "core/random.h"
 #include "datasets/formats/arrow_writer.h"
+#include "datasets/inspect.h"
 #include "datasets/loader.h"
+#include "datasets/normalizer.h"
 
 namespace {
 
@@ -27,7 +28,7 @@ namespace fs = std::filesystem;
 using namespace windtunnel::datasets;
 
 constexpr int kTrajectories = 4;
-constexpr int64_t kFrames = 1000, kHeight = 64, kWidth = 128, kWindow = 40;
+constexpr int64_t kFrames = 1000, kHeight = 64, kWidth = 128, kWindow = 40, kFields = 2;
 
 constexpr int64_t kArrowFrames = 16400;
 
@@ -226,6 +227,7 @@ BENCHMARK(BM_Loader)
 
 /// One shuffled epoch of compressed chunks, from an empty cache, with the given number of threads.
 void BM_Epoch(benchmark::State& state) {
+  Data::instance().windows(kGzip);  // makes the files, where this runs alone
   int64_t windows = 0;
   for (auto _ : state) {
     const auto dataset = Data::instance().windows(kGzip);  // opens the files anew
@@ -240,6 +242,34 @@ void BM_Epoch(benchmark::State& state) {
   state.SetItemsProcessed(windows);
 }
 BENCHMARK(BM_Epoch)->ArgName("threads")->Arg(1)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);
+
+/// Statistics of the train windows, and `data verify` of the folder; rates by the bytes that are stored as
+/// float32. Argument: plain, gzip (decoded anew).
+void BM_Statistics(benchmark::State& state) {
+  const auto kind = static_cast<Kind>(state.range(0));
+  Data::instance().windows(kind);
+  StatisticsOptions options;
+  options.quiet = true;
+  int64_t bytes = 0;
+  for (auto _ : state) {
+    const auto dataset = Data::instance().windows(kind);
+    benchmark::DoNotOptimize(measure(*dataset, options));
+    bytes += dataset->size() * kWindow * kFields * kHeight * kWidth * static_cast<int64_t>(sizeof(float));
+  }
+  state.SetBytesProcessed(bytes);
+}
+BENCHMARK(BM_Statistics)->Arg(kPlain)->Arg(kGzip)->UseRealTime()->Unit(benchmark::kMillisecond);
+
+void BM_Verify(benchmark::State& state) {
+  const auto dataset = Data::instance().windows(static_cast<Kind>(state.range(0)));
+  int64_t bytes = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(verify(dataset->root(), dataset->scenario()));
+    bytes += kTrajectories * kFrames * kFields * kHeight * kWidth * static_cast<int64_t>(sizeof(float));
+  }
+  state.SetBytesProcessed(bytes);
+}
+BENCHMARK(BM_Verify)->Arg(kPlain)->Arg(kGzip)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 /// The limit: copying as many bytes as a window has.
 void BM_Copy(benchmark::State& state) {
