@@ -95,8 +95,8 @@ int64_t parse_size(const std::string& text) {
   return number * unit->second;
 }
 
-int64_t convert(const Scenario& scenario, const fs::path& root, const fs::path& out,
-                const ConvertOptions& options) {
+Converted convert(const Scenario& scenario, const fs::path& root, const fs::path& out,
+                  const ConvertOptions& options) {
   const FormatInfo& format = formats().at(options.format);
   if (!format.write) {
     std::vector<std::string> writable;
@@ -129,7 +129,7 @@ int64_t convert(const Scenario& scenario, const fs::path& root, const fs::path& 
                             " side already",
                         "an empty folder");
 
-  int64_t count = 0;
+  Converted result;
   for (const Side side : sides) {
     const auto& store = stores.at(side);
     ConvertJob job{scenario, to, side, *store, {}, out, options.shard_bytes};
@@ -152,7 +152,10 @@ int64_t convert(const Scenario& scenario, const fs::path& root, const fs::path& 
               [](const auto& a, const auto& b) { return a.second < b.second; });
     core::make_folder(to.home(out));
     format.write(job);
-    count += static_cast<int64_t>(job.ids.size());
+    result.trajectories += static_cast<int64_t>(job.ids.size());
+    if (!job.ids.empty())
+      if (auto unnamed = store->open(job.ids.front().first)->unnamed(); !unnamed.empty())
+        result.left_behind[side] = std::move(unnamed);
 
     std::optional<Split> split;
     if (has_split(scenario, root, side))
@@ -164,7 +167,7 @@ int64_t convert(const Scenario& scenario, const fs::path& root, const fs::path& 
     write_split(*split, to, out, side);
   }
   core::write_file_atomic(to.home(out) / "scenario.yaml", core::to_yaml(to.json()));
-  return count;
+  return result;
 }
 
 }  // namespace windtunnel::datasets

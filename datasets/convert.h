@@ -16,6 +16,12 @@ struct ConvertOptions {
   int64_t shard_bytes = 500'000'000;  ///< of Arrow files, about
 };
 
+struct Converted {
+  int64_t trajectories = 0;
+  /// Fields that the scenario does not name, of the first trajectory of each side.
+  std::map<Side, std::vector<std::string>> left_behind;
+};
+
 /// What a format is asked to write: the trajectories of one side.
 struct ConvertJob {
   const Scenario& from;  ///< fields in the order in which the store reads them
@@ -52,11 +58,11 @@ std::string name_in_format(const std::string& id, const FormatInfo& format);
 void rename_trajectories(Split& split, const std::map<std::string, std::string>& names);
 
 /// Writes the scenario's trajectories below `out` in another format, whole and at full resolution, with axes,
-/// times, attributes, the index files (names changed as the format needs) and a scenario.yaml that reads the
-/// result. Fields that the scenario does not name are left behind. Values are float32, coordinates float64.
-/// Usage errors: a format that cannot be written, data already there. Returns the number of trajectories.
-int64_t convert(const Scenario& scenario, const std::filesystem::path& root, const std::filesystem::path& out,
-                const ConvertOptions& options);
+/// times, attributes, the index files (names changed as the format needs) and a scenario.yaml that reads the result.
+/// Fields that the scenario does not name are left behind and listed. Values are float32, coordinates
+/// float64. Usage errors: a format that cannot be written, data already there.
+Converted convert(const Scenario& scenario, const std::filesystem::path& root,
+                  const std::filesystem::path& out, const ConvertOptions& options);
 
 /// Bytes of "500MB", "75KB", "2GB" (decimal); a number without a unit is a usage error.
 int64_t parse_size(const std::string& text);

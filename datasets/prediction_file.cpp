@@ -1,6 +1,5 @@
 #include "datasets/prediction_file.h"
 
-#include <hdf5.h>
 #include <netcdf.h>
 
 #include <algorithm>
@@ -14,6 +13,8 @@
 #include "core/safetensors.h"
 #include "core/text.h"
 #include "datasets/formats/hdf5_file.h"
+#include "datasets/formats/hdf5_heap.h"
+#include "datasets/formats/hdf5_values.h"
 
 namespace windtunnel::datasets {
 namespace {
@@ -129,38 +130,11 @@ class SafetensorsPredictions : public PredictionFile {
 };
 
 std::vector<std::string> hdf5_texts(const Hdf5File& file, const std::string& name, int64_t count) {
-  const Hdf5Lock lock;
-  const Hdf5Id set(H5Dopen2(static_cast<hid_t>(file.id()), name.c_str(), H5P_DEFAULT),
-                   [](int64_t id) { return H5Dclose(static_cast<hid_t>(id)); });
-  check_hdf5_storage(set.get(), file.path() + ": '" + name + "'", file.path());
-  const Hdf5Id type(H5Dget_type(static_cast<hid_t>(set.get())),
-                    [](int64_t id) { return H5Tclose(static_cast<hid_t>(id)); });
-  const Hdf5Id space(H5Dget_space(static_cast<hid_t>(set.get())),
-                     [](int64_t id) { return H5Sclose(static_cast<hid_t>(id)); });
-  const auto points = H5Sget_simple_extent_npoints(static_cast<hid_t>(space.get()));
-  if (H5Tget_class(static_cast<hid_t>(type.get())) != H5T_STRING || points != count)
+  auto values = hdf5_values(file, name);
+  if (static_cast<int64_t>(values.texts.size()) != count)
     throw data_error(file.path() + ": '" + name + "' is not one text per window",
                      std::to_string(count) + " texts");
-  std::vector<std::string> texts;
-  if (H5Tis_variable_str(static_cast<hid_t>(type.get())) > 0) {
-    std::vector<char*> raw(static_cast<size_t>(count), nullptr);
-    if (H5Dread(static_cast<hid_t>(set.get()), static_cast<hid_t>(type.get()), H5S_ALL, H5S_ALL, H5P_DEFAULT,
-                raw.data()) < 0)
-      throw data_error(file.path() + ": '" + name + "' cannot be read");
-    for (const char* text : raw) texts.emplace_back(text ? text : "");
-    H5Dvlen_reclaim(static_cast<hid_t>(type.get()), static_cast<hid_t>(space.get()), H5P_DEFAULT, raw.data());
-  } else {
-    const size_t width = H5Tget_size(static_cast<hid_t>(type.get()));
-    std::string raw(width * static_cast<size_t>(count), '\0');
-    if (H5Dread(static_cast<hid_t>(set.get()), static_cast<hid_t>(type.get()), H5S_ALL, H5S_ALL, H5P_DEFAULT,
-                raw.data()) < 0)
-      throw data_error(file.path() + ": '" + name + "' cannot be read");
-    for (int64_t i = 0; i < count; ++i) {
-      const std::string text = raw.substr(static_cast<size_t>(i) * width, width);
-      texts.push_back(text.substr(0, text.find('\0')));
-    }
-  }
-  return texts;
+  return std::move(values.texts);
 }
 
 class Hdf5Predictions : public PredictionFile {
@@ -194,6 +168,7 @@ class NetcdfPredictions : public PredictionFile {
  public:
   explicit NetcdfPredictions(const fs::path& path) : path_(path.string()) {
     const Hdf5Lock lock;
+    check_netcdf_heaps(path);
     check(nc_open(path_.c_str(), NC_NOWRITE, &file_), "cannot be opened");
     try {
       read_header();

@@ -67,6 +67,8 @@ class Trajectory {
   virtual std::vector<Axis> axes() const { return {}; }
   /// What the file says about itself and how it was made: texts, numbers, lists of numbers, by name.
   virtual core::Json attributes() const { return core::Json::object(); }
+  /// Fields in the file that the scenario does not name, as the file calls them.
+  virtual std::vector<std::string> unnamed() const { return {}; }
   /// The file that error messages name.
   virtual std::string path() const = 0;
 

@@ -187,6 +187,12 @@ std::optional<int64_t> ArrowTable::integer(int64_t row, const std::string& colum
   return static_cast<const arrow::Int64Array&>(array).Value(i);
 }
 
+bool ArrowTable::has_bytes(int64_t row, const std::string& column) const {
+  if (!has(row, column)) return false;
+  const auto type = data_->column(row, column).type_id();
+  return arrow::is_base_binary_like(type);
+}
+
 std::optional<std::string_view> ArrowTable::bytes(int64_t row, const std::string& column) const {
   const arrow::Array& array = data_->column(row, column);
   const int64_t i = data_->row(row).index;

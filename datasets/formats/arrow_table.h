@@ -36,6 +36,8 @@ class ArrowTable {
 
   /// Text that the row's file keeps in its schema under `name`; nothing if there is none.
   std::optional<std::string> note(int64_t row, const std::string& name) const;
+  /// True if it has one of binary or text values.
+  bool has_bytes(int64_t row, const std::string& column) const;
 
   /// Data errors: no such column, another type; for text also a null.
   std::string text(int64_t row, const std::string& column) const;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <span>
+#include <utility>
 
 #include "core/error.h"
 #include "datasets/formats/decoded_cache.h"
@@ -36,6 +37,25 @@ void unshuffle(const std::vector<uint8_t>& in, std::vector<uint8_t>& out, size_t
             out.begin() + static_cast<std::ptrdiff_t>(n * element));
 }
 
+template <typename T>
+void widen(const uint8_t* bytes, size_t count, float* out) {
+  for (size_t i = 0; i < count; ++i) {
+    T value;
+    std::memcpy(&value, bytes + i * sizeof value, sizeof value);
+    out[i] = static_cast<float>(value);
+  }
+}
+
+/// For the stored types that we take to float32 ourselves; nothing for others.
+Hdf5Chunks::Widen widening(hid_t type) {
+  const std::pair<hid_t, Hdf5Chunks::Widen> known[] = {
+      {H5T_IEEE_F32LE, widen<float>}, {H5T_IEEE_F64LE, widen<double>}, {H5T_STD_I8LE, widen<int8_t>},
+      {H5T_STD_U8LE, widen<uint8_t>}, {H5T_STD_I16LE, widen<int16_t>}, {H5T_STD_U16LE, widen<uint16_t>}};
+  for (const auto& [stored, function] : known)
+    if (H5Tequal(type, stored) > 0) return function;
+  return nullptr;
+}
+
 }  // namespace
 
 std::unique_ptr<Hdf5Chunks> Hdf5Chunks::open(int64_t dataset, const std::string& path,
@@ -44,12 +64,9 @@ std::unique_ptr<Hdf5Chunks> Hdf5Chunks::open(int64_t dataset, const std::string&
   const Hdf5Id type(H5Dget_type(dataset), close_with<H5Tclose>);
   if (H5Pget_layout(plist.get()) != H5D_CHUNKED || shape.empty()) return nullptr;
   std::unique_ptr<Hdf5Chunks> out(new Hdf5Chunks());
-  if (H5Tequal(type.get(), H5T_IEEE_F32LE) > 0)
-    out->element_ = sizeof(float);
-  else if (H5Tequal(type.get(), H5T_IEEE_F64LE) > 0)
-    out->element_ = sizeof(double);
-  else
-    return nullptr;
+  out->widen_ = widening(type.get());
+  if (!out->widen_) return nullptr;
+  out->element_ = H5Tget_size(type.get());
   const int filters = H5Pget_nfilters(plist.get());
   for (int i = 0; i < filters; ++i) {
     unsigned flags = 0, values[8] = {}, config = 0;
@@ -120,7 +137,7 @@ Hdf5Chunks::~Hdf5Chunks() {
 
 const float* Hdf5Chunks::plain(size_t chunk) const {
   const Chunk& c = chunks_[chunk];
-  if (!filters_.empty() || element_ != sizeof(float) || c.address % alignof(float) != 0 ||
+  if (!filters_.empty() || widen_ != &widen<float> || c.address % alignof(float) != 0 ||
       c.bytes != static_cast<uint64_t>(core::numel(chunk_)) * sizeof(float))
     return nullptr;
   return reinterpret_cast<const float*>(file_->data() + c.address);
@@ -158,15 +175,7 @@ std::vector<float> Hdf5Chunks::decode(size_t chunk) const {
   }
   if (bytes.size() != whole) throw damaged("has " + std::to_string(bytes.size()) + " bytes");
   std::vector<float> out(values);
-  if (element_ == sizeof(float)) {
-    std::memcpy(out.data(), bytes.data(), whole);
-  } else {
-    for (size_t i = 0; i < values; ++i) {
-      double value;
-      std::memcpy(&value, bytes.data() + i * sizeof value, sizeof value);
-      out[i] = static_cast<float>(value);
-    }
-  }
+  widen_(bytes.data(), values, out.data());
   return out;
 }
 

@@ -48,15 +48,18 @@ Hdf5Id::~Hdf5Id() {
   close_(id_);
 }
 
-Hdf5File::Hdf5File(const std::filesystem::path& path) : path_(path.string()) {
+Hdf5File::Hdf5File(const std::filesystem::path& path, bool beside_netcdf) : path_(path.string()) {
   std::error_code error;
   if (!std::filesystem::exists(path, error))
     throw data_error(path_ + " does not exist", "an HDF5 trajectory file");
   const Hdf5Lock lock;
   register_lzf_filter();
   const Hdf5Id access(H5Pcreate(H5P_FILE_ACCESS), close_with<H5Pclose>);
+  // Two opens of one file must agree; the NetCDF library closes strongly and leaves locks alone.
+  if (beside_netcdf) H5Pset_fclose_degree(access.get(), H5F_CLOSE_STRONG);
 #if H5_VERSION_GE(1, 10, 7)
-  H5Pset_file_locking(access.get(), false, true);  // read-only and network folders have no locks
+  // Read-only and network folders have no locks.
+  if (!beside_netcdf) H5Pset_file_locking(access.get(), false, true);
 #endif
   file_ = Hdf5Id(H5Fopen(path_.c_str(), H5F_ACC_RDONLY, access.get()), close_with<H5Fclose>);
   if (!file_.valid())
@@ -87,6 +90,38 @@ std::vector<std::string> Hdf5File::names(const std::string& group) const {
   return list;
 }
 
+int Hdf5File::rank(const std::string& object) const {
+  const Hdf5Lock lock;
+  const Hdf5Id id(H5Oopen(file_.get(), object.c_str(), H5P_DEFAULT), close_with<H5Oclose>);
+  if (!id.valid() || H5Iget_type(id.get()) != H5I_DATASET) return -1;
+  const Hdf5Id space(H5Dget_space(id.get()), close_with<H5Sclose>);
+  return H5Sget_simple_extent_ndims(space.get());
+}
+
+std::vector<std::string> Hdf5File::objects() const {
+  const Hdf5Lock lock;
+  std::vector<std::string> list;
+  H5Lvisit(
+      file_.get(), H5_INDEX_NAME, H5_ITER_NATIVE,
+      [](hid_t, const char* name, const H5L_info_t* link, void* out) -> herr_t {
+        if (link->type == H5L_TYPE_HARD) static_cast<std::vector<std::string>*>(out)->push_back(name);
+        return 0;
+      },
+      &list);
+  return list;
+}
+
+void check_hdf5_number(int64_t type, const std::string& place) {
+  const H5T_class_t kind = H5Tget_class(type);
+  const size_t size = H5Tget_size(type);
+  if ((kind == H5T_FLOAT || kind == H5T_INTEGER) &&
+      (size == 0 || size > sizeof(double) || H5Tget_precision(type) != 8 * size || H5Tget_offset(type) != 0))
+    throw data_error(place + ": numbers of " + std::to_string(size) + " bytes with " +
+                         std::to_string(H5Tget_precision(type)) + " bits",
+                     "whole numbers or floats of 1 to 8 bytes",
+                     "the file is damaged: copy or create it again");
+}
+
 void check_hdf5_storage(int64_t dataset, const std::string& place, const std::string& path) {
   const Hdf5Id plist(H5Dget_create_plist(dataset), close_with<H5Pclose>);
   const Hdf5Id type(H5Dget_type(dataset), close_with<H5Tclose>);
@@ -95,13 +130,7 @@ void check_hdf5_storage(int64_t dataset, const std::string& place, const std::st
   const auto damaged = [&](const std::string& found, const std::string& expected) {
     return data_error(place + ": " + found, expected, "the file is damaged: copy or create it again");
   };
-  const H5T_class_t kind = H5Tget_class(type.get());
-  const bool number = kind == H5T_FLOAT || kind == H5T_INTEGER;
-  if (number && (size == 0 || size > sizeof(double) || H5Tget_precision(type.get()) != 8 * size ||
-                 H5Tget_offset(type.get()) != 0))
-    throw damaged("numbers of " + std::to_string(size) + " bytes with " +
-                      std::to_string(H5Tget_precision(type.get())) + " bits",
-                  "whole numbers or floats of 1 to 8 bytes");
+  check_hdf5_number(type.get(), place);
   const H5D_layout_t layout = H5Pget_layout(plist.get());
   const uint64_t bytes =
       static_cast<uint64_t>(std::max<hssize_t>(0, H5Sget_simple_extent_npoints(space.get()))) * size;
@@ -214,6 +243,32 @@ const float* Hdf5Array::read(const std::vector<int64_t>& prefix, int64_t begin, 
   else
     read_by_library(start, count, buffer.data());
   return buffer.data();
+}
+
+Hdf5Block Hdf5Array::block(const std::vector<int64_t>& start, const std::vector<int64_t>& count,
+                           std::vector<float>& buffer) const {
+  bool inside = start.size() == shape_.size() && count.size() == shape_.size();
+  for (size_t d = 0; inside && d < shape_.size(); ++d)
+    inside = start[d] >= 0 && count[d] >= 1 && start[d] <= shape_[d] && count[d] <= shape_[d] - start[d];
+  if (!inside)
+    throw data_error(path_ + ": a block of " + core::to_string(count) + " entries of dataset '" + name_ + "'",
+                     "places within " + core::to_string(shape_));
+  const core::Shape& stored = values_ ? shape_ : count;
+  Hdf5Block out{values_, std::vector<int64_t>(shape_.size(), 1)};
+  for (size_t d = stored.size(); d-- > 1;) out.steps[d - 1] = out.steps[d] * stored[d];
+  if (values_) {
+    for (size_t d = 0; d < start.size(); ++d) out.data += start[d] * out.steps[d];
+    return out;
+  }
+  buffer.resize(static_cast<size_t>(core::numel(count)));
+  if (shape_.empty())
+    buffer[0] = static_cast<float>(doubles().at(0));
+  else if (const Hdf5Chunks* direct = chunks())
+    direct->read(start, count, buffer.data());
+  else
+    read_by_library(start, count, buffer.data());
+  out.data = buffer.data();
+  return out;
 }
 
 const Hdf5Chunks* Hdf5Array::chunks() const {

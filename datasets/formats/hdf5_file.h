@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -46,15 +47,19 @@ class Hdf5Id {
 };
 
 /// An HDF5 file opened for reading, without file locks. A missing, foreign or truncated file is a data error
-/// that names it.
+/// that names it. `beside_netcdf`: opened as NetCDF does, which may have the same file open.
 class Hdf5File {
  public:
-  explicit Hdf5File(const std::filesystem::path& path);
+  explicit Hdf5File(const std::filesystem::path& path, bool beside_netcdf = false);
 
   const std::string& path() const { return path_; }
   bool has(const std::string& dataset) const;
   /// Names directly below a group, sorted.
   std::vector<std::string> names(const std::string& group = "/") const;
+  /// Axes of a dataset; -1 for anything else.
+  int rank(const std::string& object) const;
+  /// Paths of all groups and datasets below the root, in the order of the file.
+  std::vector<std::string> objects() const;
   int64_t id() const { return file_.get(); }
 
  private:
@@ -62,10 +67,23 @@ class Hdf5File {
   Hdf5Id file_;
 };
 
+/// What reads an attribute or dataset into memory of a given type: < 0 if it cannot be read.
+using Hdf5Read = std::function<int(int64_t type, void* out)>;
+
+/// A data error beginning with `place` for a number type that the library would convert wrongly: other types
+/// and whole integers and floats of 1 to 8 bytes pass.
+void check_hdf5_number(int64_t type, const std::string& place);
+
 /// The library trusts what a file says about a dataset when it reads it. A number type, storage or shuffle
 /// that does not fit the shape, or storage behind the end of the file at `path`, is a data error here,
 /// beginning with `place`.
 void check_hdf5_storage(int64_t dataset, const std::string& place, const std::string& path);
+
+/// Values where they lie in memory: value (i, j, ..) at data[i * steps[0] + j * steps[1] + ..].
+struct Hdf5Block {
+  const float* data = nullptr;
+  std::vector<int64_t> steps;
+};
 
 /// A numeric dataset read as float32, by ranges of its first axis. Contiguous little-endian float32 data are
 /// mapped, and chunked data of the usual kinds decoded (see Hdf5Chunks), without the library and its lock;
@@ -92,6 +110,10 @@ class Hdf5Array {
   /// are whole. An empty prefix is the form above.
   const float* read(const std::vector<int64_t>& prefix, int64_t begin, int64_t end,
                     std::vector<float>& buffer) const;
+  /// The block that starts at `start` and has `count` entries along each axis: a view into the file, or into
+  /// `buffer`. Only what the block needs is read. A scalar has no axes.
+  Hdf5Block block(const std::vector<int64_t>& start, const std::vector<int64_t>& count,
+                  std::vector<float>& buffer) const;
   /// Everything as double, for coordinates.
   std::vector<double> doubles() const;
 

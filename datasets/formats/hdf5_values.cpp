@@ -3,24 +3,24 @@
 #include <hdf5.h>
 
 #include <algorithm>
-#include <functional>
 
 #include "core/error.h"
+#include "datasets/formats/hdf5_heap.h"
 
 namespace windtunnel::datasets {
 namespace {
 
-constexpr int64_t kMost = int64_t{1} << 24;  // values; what is larger is not a description
+constexpr int64_t kMost = int64_t{1} << 24;     // values; what is larger is not a description
+constexpr size_t kMostBytes = size_t{1} << 28;  // of all texts of fixed length
 
 template <herr_t (*Function)(hid_t)>
 int close_with(int64_t id) {
   return Function(id);
 }
 
-using Read = std::function<herr_t(hid_t type, void* out)>;
-
 /// Converts what `read` delivers in a memory type of our choice.
-Hdf5Values values_of(const std::string& place, hid_t type, hid_t space, const Read& read) {
+Hdf5Values values_of(const Hdf5File& file, const std::string& place, hid_t type, hid_t space,
+                     const Hdf5Read& read) {
   Hdf5Values out;
   out.there = true;
   const int rank = H5Sget_simple_extent_ndims(space);
@@ -34,18 +34,16 @@ Hdf5Values values_of(const std::string& place, hid_t type, hid_t space, const Re
   const auto check = [&](herr_t status) {
     if (status < 0) throw data_error(place + " cannot be read", "readable values", "the file is damaged");
   };
+  check_hdf5_number(type, place);
   switch (H5Tget_class(type)) {
     case H5T_STRING:
       if (H5Tis_variable_str(type) > 0) {
-        std::vector<char*> texts(count, nullptr);
-        const Hdf5Id memory(H5Tcopy(type), close_with<H5Tclose>);
-        check(read(memory.get(), texts.data()));
-        for (char* text : texts) {
-          out.texts.emplace_back(text ? text : "");
-          if (text) H5free_memory(text);
-        }
+        Hdf5Heap heap(file);
+        for (const auto text : heap.values(place, type, points, read))
+          out.texts.emplace_back(text.substr(0, text.find('\0')));
       } else {
         const size_t size = H5Tget_size(type);
+        if (size > kMostBytes / count) throw data_error(place + " has very long texts", "a short list");
         std::string all(size * count, '\0');
         check(read(type, all.data()));
         for (size_t i = 0; i < count; ++i) out.texts.emplace_back(all.substr(i * size, size).c_str());
@@ -84,8 +82,8 @@ Hdf5Values hdf5_attribute(const Hdf5File& file, const std::string& object, const
   if (!id.valid()) throw data_error(place + " cannot be opened", "a whole file");
   const Hdf5Id type(H5Aget_type(id.get()), close_with<H5Tclose>);
   const Hdf5Id space(H5Aget_space(id.get()), close_with<H5Sclose>);
-  return values_of(place, type.get(), space.get(),
-                   [&](hid_t memory, void* out) { return H5Aread(id.get(), memory, out); });
+  return values_of(file, place, type.get(), space.get(),
+                   [&](int64_t memory, void* out) { return H5Aread(id.get(), memory, out); });
 }
 
 Hdf5Values hdf5_values(const Hdf5File& file, const std::string& dataset) {
@@ -97,7 +95,7 @@ Hdf5Values hdf5_values(const Hdf5File& file, const std::string& dataset) {
   check_hdf5_storage(id.get(), place, file.path());
   const Hdf5Id type(H5Dget_type(id.get()), close_with<H5Tclose>);
   const Hdf5Id space(H5Dget_space(id.get()), close_with<H5Sclose>);
-  return values_of(place, type.get(), space.get(), [&](hid_t memory, void* out) {
+  return values_of(file, place, type.get(), space.get(), [&](int64_t memory, void* out) {
     return H5Dread(id.get(), memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, out);
   });
 }

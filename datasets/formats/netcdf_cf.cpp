@@ -10,7 +10,9 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "datasets/formats/hdf5_file.h"
+#include "datasets/formats/hdf5_heap.h"
 #include "datasets/formats/scatter.h"
+#include "datasets/formats/window_layout.h"
 #include "datasets/formats/writers.h"
 
 namespace windtunnel::datasets {
@@ -27,6 +29,7 @@ class NetcdfFile {
  public:
   explicit NetcdfFile(const fs::path& path) : path_(path.string()) {
     const Hdf5Lock lock;
+    check_netcdf_heaps(path);
     check(nc_open(path_.c_str(), NC_NOWRITE, &id_), "cannot be opened");
   }
   ~NetcdfFile() {
@@ -146,7 +149,9 @@ struct Variable {
   std::vector<size_t> extent;     ///< of all dimensions, as stored
   std::array<int, 3> position{};  ///< of time, row, column among them
   int time_dimension = -1, row_dimension = -1, column_dimension = -1;
+  nc_type type = NC_NAT;
   double scale = 1, offset = 0;
+  bool packed = false;
   std::vector<double> missing;
   double valid_min = -std::numeric_limits<double>::infinity(),
          valid_max = std::numeric_limits<double>::infinity();
@@ -209,6 +214,8 @@ Variable find_variable(const NetcdfFile& file, const std::string& name) {
   };
   number("scale_factor", v.scale);
   number("add_offset", v.offset);
+  v.type = type;
+  v.packed = v.scale != 1 || v.offset != 0;
   for (const char* attribute : {"_FillValue", "missing_value"})
     for (const double value : file.numbers(v.id, attribute)) v.missing.push_back(value);
   if (v.missing.empty() && type == NC_FLOAT) v.missing.push_back(NC_FILL_FLOAT);
@@ -234,6 +241,7 @@ class NetcdfTrajectory : public Trajectory {
     for (const auto& field : scenario.fields) {
       names_.push_back(field.name);
       variables_.push_back({});
+      arrays_.emplace_back();
       if (!field.on(side)) continue;
       Variable& v = variables_.back() = find_variable(file_, field.place(kFormat, side));
       if (const auto rule = scenario.fill.find(field.name); rule != scenario.fill.end())
@@ -246,6 +254,7 @@ class NetcdfTrajectory : public Trajectory {
         read_axis("x", v.column_dimension, width_);
         read_axis("y", v.row_dimension, height_);
       }
+      arrays_.back() = direct(v, field.place(kFormat, side));
       if (v.size(kTime) != frames_ || v.size(kRow) != height_ || v.size(kColumn) != width_ || frames_ == 0)
         throw data_error(
             path() + ": field '" + field.name + "' has " +
@@ -259,13 +268,32 @@ class NetcdfTrajectory : public Trajectory {
   std::vector<datasets::Axis> axes() const override { return axes_; }
   core::Json attributes() const override { return file_.attributes(); }
 
+  /// Variables of three and more axes.
+  std::vector<std::string> unnamed() const override {
+    const Hdf5Lock lock;
+    int count = 0;
+    nc_inq_nvars(file_.id(), &count);
+    std::vector<std::string> list;
+    for (int id = 0; id < count; ++id) {
+      char name[NC_MAX_NAME + 1] = {};
+      int rank = 0;
+      nc_inq_varname(file_.id(), id, name);
+      nc_inq_varndims(file_.id(), id, &rank);
+      const bool known =
+          std::any_of(variables_.begin(), variables_.end(), [&](const Variable& v) { return v.id == id; });
+      if (rank >= 3 && !known) list.push_back(name);
+    }
+    return list;
+  }
+
   void read(const std::vector<int64_t>& fields, int64_t begin, int64_t end, int64_t stride, float* out,
             int64_t step) const override {
     check_frames(begin, end);
     if (begin == end) return;
     const int64_t rows = (height_ + stride - 1) / stride, columns = (width_ + stride - 1) / stride;
+    std::vector<float> dense;
     for (size_t i = 0; i < fields.size(); ++i) {
-      const std::vector<float> dense = load(fields[i], begin, end);
+      load(fields[i], begin, end, dense);
       for (int64_t t = 0; t < end - begin; ++t)
         for (int64_t row = 0; row < rows; ++row)
           if (!scatter(dense.data() + (t * height_ + row * stride) * width_, columns, stride,
@@ -275,6 +303,33 @@ class NetcdfTrajectory : public Trajectory {
                                  std::to_string(row * stride),
                              "finite values");
     }
+  }
+
+  void deliver(const std::vector<ChannelSource>& channels, int64_t begin, int64_t end, int64_t stride,
+               float* out, int64_t step) const override {
+    check_frames(begin, end);
+    if (begin == end) return;
+    const WindowExtent extent{end - begin, height_, width_, stride};
+    thread_local std::vector<std::vector<float>> raw, dense;
+    if (raw.size() < channels.size()) {
+      raw.resize(channels.size());
+      dense.resize(channels.size());
+    }
+    std::vector<StoredChannel> stored(channels.size());
+    for (size_t c = 0; c < channels.size(); ++c) {
+      const int64_t field = channels[c].field;
+      if (field < 0) continue;
+      if (arrays_.at(static_cast<size_t>(field))) {
+        const auto found = window(field, begin, extent, raw[c], dense[c]);
+        if (!found) return deliver_reference(channels, begin, end, stride, out, step);
+        stored[c] = *found;
+      } else {
+        load(field, begin, end, dense[c]);
+        stored[c] = extent.dense(dense[c].data());
+      }
+    }
+    if (!lay_out(channels, stored, extent, out, step))
+      deliver_reference(channels, begin, end, stride, out, step);  // its error names the place
   }
 
  private:
@@ -296,8 +351,10 @@ class NetcdfTrajectory : public Trajectory {
     char name[NC_MAX_NAME + 1] = {};
     nc_inq_dimname(file_.id(), dimension, name);
     int variable = -1, rank = 0;
+    nc_type type = NC_NAT;
     if (nc_inq_varid(file_.id(), name, &variable) != NC_NOERR ||
-        nc_inq_varndims(file_.id(), variable, &rank) != NC_NOERR || rank != 1)
+        nc_inq_varndims(file_.id(), variable, &rank) != NC_NOERR || rank != 1 ||
+        nc_inq_vartype(file_.id(), variable, &type) != NC_NOERR || type == NC_CHAR || type > NC_UINT64)
       return;
     times_.resize(static_cast<size_t>(frames_));
     file_.check(nc_get_var_double(file_.id(), variable, times_.data()), "times cannot be read");
@@ -313,8 +370,78 @@ class NetcdfTrajectory : public Trajectory {
                          "increasing times");
   }
 
-  /// Frames (T,H,W) of one field, unpacked, with missing values treated.
-  std::vector<float> load(int64_t field, int64_t begin, int64_t end) const {
+  /// The variable of a NetCDF-4 file as HDF5 keeps it, where its values are exact in float32 before they are
+  /// unpacked (doubles are delivered rounded).
+  std::unique_ptr<Hdf5Array> direct(const Variable& v, const std::string& name) const {
+    constexpr std::array kExact = {NC_FLOAT, NC_BYTE, NC_UBYTE, NC_SHORT, NC_USHORT};
+    const bool exact = std::find(kExact.begin(), kExact.end(), v.type) != kExact.end();
+    int format = 0;
+    nc_inq_format(file_.id(), &format);
+    if ((!exact && (v.type != NC_DOUBLE || v.packed)) ||
+        (format != NC_FORMAT_NETCDF4 && format != NC_FORMAT_NETCDF4_CLASSIC))
+      return nullptr;
+    auto file = std::make_shared<const Hdf5File>(path(), true);
+    if (!file->has(name) || file->has("_nc4_non_coord_" + name)) return nullptr;
+    auto array = std::make_unique<Hdf5Array>(file, name);
+    const core::Shape stored(v.extent.begin(), v.extent.end());
+    return array->shape() == stored ? std::move(array) : nullptr;
+  }
+
+  /// A window of a field where it lies, or unpacked in `dense`. Nothing if a value may be missing.
+  std::optional<StoredChannel> window(int64_t field, int64_t begin, const WindowExtent& extent,
+                                      std::vector<float>& raw, std::vector<float>& dense) const {
+    const Variable& v = variables_[static_cast<size_t>(field)];
+    std::vector<int64_t> start(v.extent.size(), 0), count(v.extent.begin(), v.extent.end());
+    start[static_cast<size_t>(v.position[kTime])] = begin;
+    count[static_cast<size_t>(v.position[kTime])] = extent.frames;
+    const Hdf5Block block = arrays_[static_cast<size_t>(field)]->block(start, count, raw);
+    const auto step = [&](Axis axis) { return block.steps[static_cast<size_t>(v.position[axis])]; };
+    const StoredChannel stored{block.data, step(kColumn), step(kRow), step(kTime)};
+    if (may_miss(v, stored, extent)) return {};
+    if (!v.packed) return stored;
+    dense.resize(static_cast<size_t>(extent.frames * height_ * width_));
+    float* out = dense.data();
+    for (int64_t t = 0; t < extent.frames; ++t)
+      for (int64_t row = 0; row < height_; ++row, out += width_)
+        for (int64_t column = 0; column < width_; ++column)
+          out[column] = static_cast<float>(
+              static_cast<double>(
+                  stored.data[t * stored.frame + row * stored.row_step + column * stored.step]) *
+                  v.scale +
+              v.offset);
+    return extent.dense(dense.data());
+  }
+
+  /// False only if no stored value of the window is missing. Doubles were rounded: their limits count as
+  /// well.
+  static bool may_miss(const Variable& v, const StoredChannel& stored, const WindowExtent& extent) {
+    constexpr float kMost = std::numeric_limits<float>::max();
+    const bool rounded = v.type == NC_DOUBLE;
+    float low = -kMost, high = kMost;
+    if (v.valid_min > low) low = static_cast<float>(v.valid_min);
+    if (v.valid_max < high) high = static_cast<float>(v.valid_max);
+    const bool below = rounded || static_cast<double>(low) < v.valid_min,
+               above = rounded || static_cast<double>(high) > v.valid_max;
+    if (below && v.valid_min > -kMost) low = std::nextafter(low, kMost);
+    if (above && v.valid_max < kMost) high = std::nextafter(high, -kMost);
+    std::vector<float> missing;
+    for (const double value : v.missing) missing.push_back(static_cast<float>(value));
+    bool any = false;
+    for (int64_t t = 0; t < extent.frames; ++t)
+      for (int64_t row = 0; row < extent.height; ++row) {
+        const float* from = stored.data + t * stored.frame + row * stored.row_step;
+        for (int64_t column = 0; column < extent.width; ++column) {
+          const float value = from[column * stored.step];
+          any |= !(value >= low && value <= high);
+        }
+        for (const float gap : missing)
+          for (int64_t column = 0; column < extent.width; ++column) any |= from[column * stored.step] == gap;
+      }
+    return any;
+  }
+
+  /// Frames (T,H,W) of one field, unpacked, with missing values treated: the reference form.
+  void load(int64_t field, int64_t begin, int64_t end, std::vector<float>& dense) const {
     const Variable& v = variables_.at(static_cast<size_t>(field));
     if (v.id < 0)
       throw data_error(path() + ": field '" + names_[static_cast<size_t>(field)] + "' is not on this side");
@@ -323,14 +450,15 @@ class NetcdfTrajectory : public Trajectory {
     count[static_cast<size_t>(v.position[kTime])] = static_cast<size_t>(end - begin);
     std::vector<size_t> strides(count.size(), 1);
     for (size_t d = count.size(); d-- > 1;) strides[d - 1] = strides[d] * count[d];
-    std::vector<double> stored(strides[0] * count[0]);
+    thread_local std::vector<double> stored;
+    stored.resize(strides[0] * count[0]);
     {
       const Hdf5Lock lock;
       file_.check(nc_get_vara_double(file_.id(), v.id, start.data(), count.data(), stored.data()),
                   "field '" + names_[static_cast<size_t>(field)] + "' cannot be read");
     }
     const auto stride = [&](Axis axis) { return strides[static_cast<size_t>(v.position[axis])]; };
-    std::vector<float> dense(static_cast<size_t>((end - begin) * height_ * width_));
+    dense.resize(static_cast<size_t>((end - begin) * height_ * width_));
     std::vector<size_t> gaps;
     size_t k = 0;
     for (int64_t t = 0; t < end - begin; ++t) {
@@ -345,13 +473,12 @@ class NetcdfTrajectory : public Trajectory {
             if (v.fill.empty()) missing_value(field, begin + t, row, column);
             gaps.push_back(k);
           } else {
-            dense[k] = static_cast<float>(raw * v.scale + v.offset);
+            dense[k] = static_cast<float>(v.packed ? raw * v.scale + v.offset : raw);
             sum += dense[k];
           }
         }
       if (!gaps.empty()) fill(v, field, begin + t, gaps, sum, dense);
     }
-    return dense;
   }
 
   static bool is_missing(const Variable& v, double raw) {
@@ -378,7 +505,8 @@ class NetcdfTrajectory : public Trajectory {
   }
 
   NetcdfFile file_;
-  std::vector<Variable> variables_;  ///< by field of the scenario
+  std::vector<Variable> variables_;                 ///< by field of the scenario
+  std::vector<std::unique_ptr<Hdf5Array>> arrays_;  ///< beside them, where the library is not needed
   std::vector<std::string> names_;
   std::vector<double> times_;
   std::vector<datasets::Axis> axes_;

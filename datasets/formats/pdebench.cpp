@@ -39,6 +39,8 @@ class PdebenchTrajectory : public PlaneTrajectory {
       if (!places[f].empty() && std::find(known.begin(), known.end(), name) == known.end())
         throw data_error(path() + " has no channel '" + name + "'", "one of " + core::join(known, ", "),
                          core::suggestion(name, known));
+      sources_.push_back({});
+      if (!places[f].empty()) sources_.back() = find(name);
     }
   }
 
@@ -46,15 +48,33 @@ class PdebenchTrajectory : public PlaneTrajectory {
     return file_->path() + " (sample " + file_->sample_name(sample_) + ")";
   }
   std::vector<double> times() const override { return file_->times(sample_); }
+  std::vector<std::string> unnamed() const override { return others(file_->channels()); }
 
  protected:
-  std::vector<float> load(int64_t field, int64_t begin, int64_t end) const override {
-    return file_->read(channel(field), sample_, begin, end);
+  Source source(int64_t field) const override { return sources_[static_cast<size_t>(field)]; }
+  Grid load(int64_t dataset, int64_t begin, int64_t end, const std::vector<int64_t>& at,
+            std::vector<float>& buffer) const override {
+    const auto& [name, array] = arrays_[static_cast<size_t>(dataset)];
+    auto block = file_->block(name, *array, sample_, begin, end, at, buffer);
+    const int64_t frame = block.steps.front();
+    block.steps.erase(block.steps.begin());
+    return {block.data, frame, std::move(block.steps)};
   }
 
  private:
+  Source find(const std::string& channel) {
+    const auto [dataset, component] = file_->place(channel);
+    const auto known = std::find_if(arrays_.begin(), arrays_.end(),
+                                    [&, &name = dataset](const auto& a) { return a.first == name; });
+    const auto index = static_cast<int64_t>(known - arrays_.begin());
+    if (known == arrays_.end()) arrays_.emplace_back(dataset, file_->open(dataset, sample_));
+    return {index, component};
+  }
+
   std::shared_ptr<const PdebenchFile> file_;
   int64_t sample_;
+  std::vector<std::pair<std::string, std::shared_ptr<const Hdf5Array>>> arrays_;
+  std::vector<Source> sources_;  ///< by field of the scenario
 };
 
 class PdebenchStore : public TrajectoryStore {

@@ -45,7 +45,8 @@ PdebenchFile::PdebenchFile(const std::filesystem::path& path) : file_(std::make_
 }
 
 void PdebenchFile::add(const std::string& dataset, bool components, bool constant) {
-  const Hdf5Array& array = arrays_.emplace(dataset, Hdf5Array(file_, dataset)).first->second;
+  const Hdf5Array& array =
+      *arrays_.emplace(dataset, std::make_shared<const Hdf5Array>(file_, dataset)).first->second;
   core::Shape shape = array.shape();
   const core::Shape stored = shape;
   const auto take = [&](int64_t& value, const char* what) {
@@ -109,22 +110,97 @@ std::vector<float> PdebenchFile::read(const std::string& channel, int64_t sample
   if (it == sources_.end())
     throw usage_error(path() + " has no channel '" + channel + "'", "one of " + core::join(channels_, ", "),
                       core::suggestion(channel, channels_));
-  if (seed_groups()) {
-    const std::string dataset = groups_.at(static_cast<size_t>(sample)) + "/data";
-    const Hdf5Array array(file_, dataset);
-    core::Shape expected = arrays_.begin()->second.shape();
-    if (array.shape() != expected)
-      throw data_error(path() + ": dataset '" + dataset + "' has shape " + core::to_string(array.shape()),
-                       core::to_string(expected) + " like the first group");
-    return read_array(array, it->second, {}, begin, end);
-  }
-  if (!darcy_) return read_array(arrays_.at(it->second.dataset), it->second, {sample}, begin, end);
+  if (!darcy_)
+    return read_array(*open(it->second.dataset, sample), it->second,
+                      seed_groups() ? std::vector<int64_t>() : std::vector{sample}, begin, end);
   std::vector<float> out;
   for (int64_t t = begin; t < end; ++t) {
     const Source source{t == 0 ? "nu" : "tensor", 0, 0, t == 0};
-    const auto frame = read_array(arrays_.at(source.dataset), source, {sample}, 0, 1);
+    const auto frame = read_array(*arrays_.at(source.dataset), source, {sample}, 0, 1);
     out.insert(out.end(), frame.begin(), frame.end());
   }
+  return out;
+}
+
+std::pair<std::string, int64_t> PdebenchFile::place(const std::string& channel) const {
+  const Source& source = sources_.at(channel);
+  return {source.dataset, source.component};
+}
+
+std::shared_ptr<const Hdf5Array> PdebenchFile::open(const std::string& dataset, int64_t sample) const {
+  if (!seed_groups()) return arrays_.at(dataset);
+  const std::string own = groups_.at(static_cast<size_t>(sample)) + "/data";
+  auto array = std::make_shared<const Hdf5Array>(file_, own);
+  const core::Shape& expected = arrays_.at(dataset)->shape();
+  if (array->shape() != expected)
+    throw data_error(path() + ": dataset '" + own + "' has shape " + core::to_string(array->shape()),
+                     core::to_string(expected) + " like the first group");
+  return array;
+}
+
+Hdf5Block PdebenchFile::block(const std::string& dataset, const Hdf5Array& array, int64_t sample,
+                              int64_t begin, int64_t end, const std::vector<int64_t>& at,
+                              std::vector<float>& buffer) const {
+  if (darcy_) return darcy_frames(sample, begin, end, at, buffer);
+  const auto source = std::find_if(sources_.begin(), sources_.end(),
+                                   [&](const auto& s) { return s.second.dataset == dataset; });
+  const bool constant = source->second.constant;
+  std::vector<int64_t> start, count;
+  if (!seed_groups()) {
+    start.push_back(sample);
+    count.push_back(1);
+  }
+  if (!constant) {
+    start.push_back(begin);
+    count.push_back(end - begin);
+  }
+  const size_t first = start.size();
+  for (size_t d = 0; d < extent_.size(); ++d) {
+    start.push_back(std::max<int64_t>(0, at[d]));
+    count.push_back(at[d] < 0 ? extent_[d] : 1);
+  }
+  if (source->second.components) {
+    start.push_back(0);
+    count.push_back(source->second.components);
+  }
+  Hdf5Block stored = array.block(start, count, buffer);
+  Hdf5Block out{stored.data, {constant ? 0 : stored.steps[first - 1]}};
+  for (size_t d = 0; d < extent_.size(); ++d) out.steps.push_back(stored.steps[first + d]);
+  return out;
+}
+
+Hdf5Block PdebenchFile::darcy_frames(int64_t sample, int64_t begin, int64_t end,
+                                     const std::vector<int64_t>& at, std::vector<float>& buffer) const {
+  std::vector<float> all;
+  core::Shape shape = {end - begin};
+  for (size_t d = 0; d < extent_.size(); ++d) shape.push_back(at[d] < 0 ? extent_[d] : 1);
+  const int64_t points = core::numel(shape) / shape.front();
+  buffer.resize(static_cast<size_t>(core::numel(shape)));
+  for (int64_t t = begin; t < end; ++t) {
+    std::vector<int64_t> start = {sample}, count = {1};
+    if (t > 0) {  // the tensor's one frame
+      start.push_back(0);
+      count.push_back(1);
+    }
+    for (size_t d = 0; d < extent_.size(); ++d) {
+      start.push_back(std::max<int64_t>(0, at[d]));
+      count.push_back(shape[d + 1]);
+    }
+    const Hdf5Array& array = *arrays_.at(t == 0 ? "nu" : "tensor");
+    const Hdf5Block stored = array.block(start, count, all);
+    const size_t first = start.size() - extent_.size();
+    float* out = buffer.data() + (t - begin) * points;
+    for (int64_t k = 0; k < points; ++k) {
+      int64_t rest = k, from = 0;
+      for (size_t d = extent_.size(); d-- > 0;) {
+        from += rest % shape[d + 1] * stored.steps[first + d];
+        rest /= shape[d + 1];
+      }
+      out[k] = stored.data[from];
+    }
+  }
+  Hdf5Block out{buffer.data(), std::vector<int64_t>(shape.size(), 1)};
+  for (size_t d = shape.size(); d-- > 1;) out.steps[d - 1] = out.steps[d] * shape[d];
   return out;
 }
 

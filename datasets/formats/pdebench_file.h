@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/array.h"
@@ -38,6 +39,15 @@ class PdebenchFile {
 
   /// Frames [begin, end) of a channel, (T,X..). Usage error for an unknown channel.
   std::vector<float> read(const std::string& channel, int64_t sample, int64_t begin, int64_t end) const;
+  /// Where a channel lies: its dataset, by name, and the component.
+  std::pair<std::string, int64_t> place(const std::string& channel) const;
+  /// The dataset of one sample; keep it while its frames are read, for its chunks stay decoded as long.
+  std::shared_ptr<const Hdf5Array> open(const std::string& dataset, int64_t sample) const;
+  /// Frames [begin, end) of a sample where they lie, with all components: steps of time (0: constant) and of
+  /// each axis. `at`: by axis the only index that is needed, which becomes index 0, or -1 for all. `array` is
+  /// what open() gave.
+  Hdf5Block block(const std::string& dataset, const Hdf5Array& array, int64_t sample, int64_t begin,
+                  int64_t end, const std::vector<int64_t>& at, std::vector<float>& buffer) const;
   /// Coordinates along an axis; 0, 1, ... if the file has none.
   std::vector<double> coordinates(size_t axis) const;
   /// Times of the frames (surplus entries cut); empty if the file has none.
@@ -53,13 +63,15 @@ class PdebenchFile {
     bool constant = false;  ///< no time axis
   };
   void add(const std::string& dataset, bool components, bool constant);
+  Hdf5Block darcy_frames(int64_t sample, int64_t begin, int64_t end, const std::vector<int64_t>& at,
+                         std::vector<float>& buffer) const;
   std::vector<float> read_array(const Hdf5Array& array, const Source& source,
                                 const std::vector<int64_t>& prefix, int64_t begin, int64_t end) const;
 
   std::shared_ptr<const Hdf5File> file_;
   std::vector<std::string> groups_, channels_;
   std::map<std::string, Source> sources_;
-  std::map<std::string, Hdf5Array> arrays_;
+  std::map<std::string, std::shared_ptr<const Hdf5Array>> arrays_;
   int64_t samples_ = 0, frames_ = 0;
   core::Shape extent_;
   bool darcy_ = false;

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstring>
 #include <map>
+#include <set>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -67,7 +68,10 @@ class ArrowTrajectory : public Trajectory {
     for (const auto& field : scenario.fields) {
       names_.push_back(field.name);
       sources_.push_back({});
-      if (field.on(side)) sources_.back() = find(parse_place(field.place(kFormat, side)));
+      if (!field.on(side)) continue;
+      const Place place = parse_place(field.place(kFormat, side));
+      sources_.back() = find(place);
+      used_.insert(place.dataset);
     }
   }
 
@@ -85,15 +89,26 @@ class ArrowTrajectory : public Trajectory {
     check_frames(begin, end);
     thread_local std::vector<std::vector<float>> buffers;
     if (buffers.size() < channels.size()) buffers.resize(channels.size());
+    const WindowExtent extent{end - begin, height_, width_, stride};
     std::vector<StoredChannel> stored(channels.size());
     for (size_t c = 0; c < channels.size(); ++c)
-      if (channels[c].field >= 0) stored[c] = window(source(channels[c].field), begin, end, buffers[c]);
-    const WindowExtent extent{end - begin, height_, width_, stride};
+      if (channels[c].field >= 0) stored[c] = window(source(channels[c].field), begin, extent, buffers[c]);
     if (lay_out(channels, stored, extent, out, step)) return;
     std::vector<std::string> places;
     for (const auto& c : channels)
       places.push_back(c.field < 0 ? "" : path() + ": field '" + names_[static_cast<size_t>(c.field)] + "'");
     throw_not_finite(places, stored, extent, begin);
+  }
+
+  /// Columns as long as a frame series that no field reads.
+  std::vector<std::string> unnamed() const override {
+    const auto series = static_cast<size_t>(frames_ * height_ * width_) * sizeof(float);
+    std::vector<std::string> list;
+    for (const auto& column : table_->columns())
+      if (!used_.count(column) && table_->has_bytes(row_, column) &&
+          table_->bytes(row_, column).value_or("").size() >= series)
+        list.push_back(column);
+    return list;
   }
 
   std::vector<double> times() const override {
@@ -195,14 +210,15 @@ class ArrowTrajectory : public Trajectory {
                      "4 or 8 bytes for each of " + core::to_string(shape) + " values");
   }
 
-  /// Frames [begin, end) where they lie in the mapped row; doubles, and floats at odd addresses, are copied
-  /// to `buffer`.
-  StoredChannel window(const Source& s, int64_t begin, int64_t end, std::vector<float>& buffer) const {
+  /// The window from frame `begin` on where it lies in the mapped row; doubles, and floats at odd addresses,
+  /// are copied to `buffer`.
+  StoredChannel window(const Source& s, int64_t begin, const WindowExtent& extent,
+                       std::vector<float>& buffer) const {
     const int64_t frame = height_ * width_;
     const char* from = s.data + (begin * frame * s.channels + s.channel) * s.element;
     if (s.element == sizeof(float) && reinterpret_cast<uintptr_t>(from) % alignof(float) == 0)
-      return {reinterpret_cast<const float*>(from), s.channels};
-    buffer.resize(static_cast<size_t>((end - begin) * frame));
+      return extent.dense(reinterpret_cast<const float*>(from), s.channels);
+    buffer.resize(static_cast<size_t>(extent.frames * frame));
     for (size_t i = 0; i < buffer.size(); ++i, from += s.channels * s.element) {
       double wide = 0;
       if (s.element == sizeof(float)) {
@@ -212,13 +228,14 @@ class ArrowTrajectory : public Trajectory {
         buffer[i] = static_cast<float>(wide);
       }
     }
-    return {buffer.data(), 1};
+    return extent.dense(buffer.data());
   }
 
   std::shared_ptr<const ArrowTable> table_;
   int64_t row_ = 0;
   std::vector<Source> sources_;  ///< by field of the scenario
   std::vector<std::string> names_;
+  std::set<std::string> used_ = {"x", "y", "t"};  ///< columns
 };
 
 fs::path folder_of(const Scenario& scenario, const fs::path& root, Side side) {

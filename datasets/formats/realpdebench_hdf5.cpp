@@ -73,6 +73,18 @@ class Hdf5Trajectory : public Trajectory {
   }
 
   core::Json attributes() const override { return hdf5_attributes(Hdf5File(path_)); }
+  std::vector<std::string> unnamed() const override {
+    const auto file = std::make_shared<const Hdf5File>(path_);
+    std::vector<std::string> list;
+    for (const auto& name : file->objects()) {
+      const bool known = name == "x" || name == "y" ||  // grids may have three axes
+                         std::any_of(arrays_.begin(), arrays_.end(), [&](const Hdf5Array& a) {
+                           return a.path() == path_ && a.name() == name;
+                         });
+      if (!known && file->rank(name) >= 3) list.push_back(name);
+    }
+    return list;
+  }
 
   void read(const std::vector<int64_t>& fields, int64_t begin, int64_t end, int64_t stride, float* out,
             int64_t step) const override {
@@ -92,14 +104,14 @@ class Hdf5Trajectory : public Trajectory {
       const auto a = static_cast<size_t>(source(c.field).array);
       if (!data[a]) data[a] = arrays_[a].read(begin, end, buffers[a]);
     }
+    const WindowExtent extent{end - begin, height_, width_, stride};
     std::vector<StoredChannel> stored;
     for (const auto& c : channels) {
       stored.emplace_back();
       if (c.field < 0) continue;
       const Source& from = sources_[static_cast<size_t>(c.field)];
-      stored.back() = {data[static_cast<size_t>(from.array)] + from.channel, depth(from)};
+      stored.back() = extent.dense(data[static_cast<size_t>(from.array)] + from.channel, depth(from));
     }
-    const WindowExtent extent{end - begin, height_, width_, stride};
     if (lay_out(channels, stored, extent, out, step)) return;
     std::vector<std::string> places;
     for (const auto& c : channels) {

@@ -36,11 +36,11 @@ class WellTrajectory : public PlaneTrajectory {
     set_grid(file_->dims(), file_->resolution(), scenario, places);
     std::vector<std::string> names;
     std::map<std::string, Source> known;
-    for (const auto& quantity : file_->fields()) {
+    for (size_t q = 0; q < file_->fields().size(); ++q) {
       int64_t component = 0;
-      for (const auto& name : file_->channel_names(quantity)) {
+      for (const auto& name : file_->channel_names(file_->fields()[q])) {
         names.push_back(name);
-        known[name] = {&quantity, component++};
+        known[name] = {static_cast<int64_t>(q), component++};
       }
     }
     for (size_t f = 0; f < places.size(); ++f) {
@@ -57,27 +57,24 @@ class WellTrajectory : public PlaneTrajectory {
 
   std::string path() const override { return file_->path() + " (run " + std::to_string(run_) + ")"; }
   std::vector<double> times() const override { return file_->times(run_); }
+  std::vector<std::string> unnamed() const override {
+    std::vector<std::string> all;
+    for (const auto& quantity : file_->fields())
+      for (const auto& name : file_->channel_names(quantity)) all.push_back(name);
+    return others(all);
+  }
 
  protected:
-  std::vector<float> load(int64_t field, int64_t begin, int64_t end) const override {
-    const Source& source = sources_[static_cast<size_t>(field)];
-    const core::Array values = file_->read(*source.quantity, run_, begin, end - begin);
-    const int64_t points = core::numel(file_->resolution()), frames = end - begin;
-    const bool moving = source.quantity->time_varying;
-    const int64_t components = values.numel() / points / (moving ? frames : 1);
-    std::vector<float> out(static_cast<size_t>(frames * points));
-    for (int64_t t = 0; t < frames; ++t)
-      for (int64_t k = 0; k < points; ++k)
-        out[static_cast<size_t>(t * points + k)] =
-            values.data[static_cast<size_t>(((moving ? t : 0) * points + k) * components + source.component)];
-    return out;
+  Source source(int64_t field) const override { return sources_[static_cast<size_t>(field)]; }
+  Grid load(int64_t dataset, int64_t begin, int64_t end, const std::vector<int64_t>& at,
+            std::vector<float>& buffer) const override {
+    auto block = file_->block(file_->fields()[static_cast<size_t>(dataset)], run_, begin, end, at, buffer);
+    const int64_t frame = block.steps.front();
+    block.steps.erase(block.steps.begin());
+    return {block.data, frame, std::move(block.steps)};
   }
 
  private:
-  struct Source {
-    const WellQuantity* quantity = nullptr;
-    int64_t component = 0;
-  };
   std::shared_ptr<const WellFile> file_;
   int64_t run_;
   std::vector<Source> sources_;

@@ -150,6 +150,36 @@ core::Array WellFile::read(const WellQuantity& field, int64_t trajectory, int64_
   return out;
 }
 
+Hdf5Block WellFile::block(const WellQuantity& field, int64_t trajectory, int64_t begin, int64_t end,
+                          const std::vector<int64_t>& at, std::vector<float>& buffer) const {
+  const Hdf5Array& values = array(field.name);
+  std::vector<int64_t> start, count;
+  const auto take = [&](int64_t first, int64_t n) {
+    start.push_back(first);
+    count.push_back(n);
+    return start.size() - 1;
+  };
+  constexpr size_t kNone = ~size_t{0};
+  std::vector<size_t> axes;  // of the block, by time and dimension
+  if (field.sample_varying) take(trajectory, 1);
+  axes.push_back(field.time_varying ? take(begin, end - begin) : kNone);
+  const bool single = values.shape().size() ==  // axes that do not vary are stored with length 1
+                      start.size() + dims_.size() + static_cast<size_t>(field.order);
+  for (size_t d = 0; d < dims_.size(); ++d) {
+    size_t axis = kNone;
+    if (field.dim_varying[d])
+      axis = at[d] < 0 ? take(0, resolution_[d]) : take(at[d], 1);
+    else if (single)
+      take(0, 1);
+    axes.push_back(axis);
+  }
+  for (int i = 0; i < field.order; ++i) take(0, static_cast<int64_t>(dims_.size()));
+  const Hdf5Block stored = values.block(start, count, buffer);
+  Hdf5Block out{stored.data, {}};
+  for (const size_t axis : axes) out.steps.push_back(axis == kNone ? 0 : stored.steps[axis]);
+  return out;
+}
+
 std::vector<float> WellFile::scalar(const WellQuantity& scalar, int64_t trajectory, int64_t begin,
                                     int64_t count, int64_t dt) const {
   const auto all = array("scalars/" + scalar.name).doubles();

@@ -43,6 +43,11 @@ class WellFile {
   /// vary repeated. A constant field ignores the frames and has no time axis.
   core::Array read(const WellQuantity& field, int64_t trajectory, int64_t begin = 0, int64_t count = 1,
                    int64_t dt = 1) const;
+  /// Frames [begin, end) of one run where they lie, with all components: steps of time and of each dimension,
+  /// 0 where the field does not vary. `at`: by dimension the only index that is needed, which becomes index
+  /// 0, or -1 for all.
+  Hdf5Block block(const WellQuantity& field, int64_t trajectory, int64_t begin, int64_t end,
+                  const std::vector<int64_t>& at, std::vector<float>& buffer) const;
   /// Values at those frames, or the one value of a constant.
   std::vector<float> scalar(const WellQuantity& scalar, int64_t trajectory, int64_t begin = 0,
                             int64_t count = 1, int64_t dt = 1) const;

@@ -1,6 +1,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "core/text.h"
 #include "datasets/convert.h"
 #include "runners/program.h"
 
@@ -28,9 +29,12 @@ const VerbRegistration registration(23, [](CLI::App& app, int&) {
     options.format = request->to;
     options.shard_bytes = datasets::parse_size(request->shard_size);
     if (!request->side.empty()) options.sides = {datasets::parse_side(request->side)};
-    const auto count = datasets::convert(scenario, request->data, request->out, options);
-    std::printf("%lld trajectories written to %s\n", static_cast<long long>(count),
+    const auto result = datasets::convert(scenario, request->data, request->out, options);
+    std::printf("%lld trajectories written to %s\n", static_cast<long long>(result.trajectories),
                 scenario.home(request->out).c_str());
+    for (const auto& [side, fields] : result.left_behind)
+      std::printf("left behind on the %s side, because the scenario does not name them: %s\n",
+                  datasets::to_string(side), core::join(fields, ", ").c_str());
   });
 });
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/file.h"
 #include "datasets/dataset.h"
 #include "datasets/formats/arrow_table.h"
@@ -67,7 +69,8 @@ TEST(Convert, ThereAndBackThroughEveryFormat) {
   for (const std::string format : {"realpdebench_arrow", "netcdf_cf", "realpdebench_hdf5", "netcdf_cf",
                                    "realpdebench_arrow", "realpdebench_hdf5"}) {
     const fs::path to = from.string() + "-" + format;
-    EXPECT_EQ(convert(scenario, from, to, {.format = format, .sides = {}, .shard_bytes = 20'000}), 8);
+    EXPECT_EQ(
+        convert(scenario, from, to, {.format = format, .sides = {}, .shard_bytes = 20'000}).trajectories, 8);
     scenario = load_scenario("toy", to);
     EXPECT_EQ(scenario.formats, std::vector<std::string>{format});
     for (const Side side : {Side::real, Side::numerical})
@@ -127,7 +130,9 @@ TEST(Convert, ChannelsOfTheFlame) {
   hdf5.formats = {"realpdebench_hdf5"};
   arrow.formats = {"realpdebench_arrow"};
   const fs::path a = root / "a", h = root / "h";
-  EXPECT_EQ(convert(hdf5, kGolden, a, {.format = "realpdebench_arrow", .sides = {Side::numerical}}), 5);
+  EXPECT_EQ(
+      convert(hdf5, kGolden, a, {.format = "realpdebench_arrow", .sides = {Side::numerical}}).trajectories,
+      5);
   const auto table = ArrowTable::open_folder(a / "combustion/hf_dataset/numerical");
   const auto golden = ArrowTable::open_folder(kGolden / "combustion/hf_dataset/numerical");
   ASSERT_EQ(table.rows(), golden.rows());
@@ -137,7 +142,7 @@ TEST(Convert, ChannelsOfTheFlame) {
     for (const char* column : {"shape_t", "shape_h", "shape_w", "numerical_channels", "t_shape", "x_shape"})
       EXPECT_EQ(table.integer(row, column), golden.integer(row, column)) << column;
   }
-  EXPECT_EQ(convert(arrow, kGolden, h, {.format = "realpdebench_hdf5", .sides = {}}), 10);
+  EXPECT_EQ(convert(arrow, kGolden, h, {.format = "realpdebench_hdf5", .sides = {}}).trajectories, 10);
   EXPECT_TRUE(fs::exists(h / "combustion/surrogate/40NH3_1.1.h5"));
   for (const Side side : {Side::real, Side::numerical})
     expect_equal(contents(hdf5, kGolden, side), contents(hdf5, h, side));
@@ -157,12 +162,39 @@ TEST(Convert, GridsBecomeFilesOfTheirOwn) {
        {"file_pattern", ".*"},
        {"fields", {{{"name", "p"}, {"sides", {"numerical"}}, {"source", {{"the_well", "density"}}}}}}},
       "well");
-  EXPECT_EQ(convert(well, data, root.path(), {.format = "netcdf_cf", .sides = {}}), 4);
+  const auto result = convert(well, data, root.path(), {.format = "netcdf_cf", .sides = {}});
+  EXPECT_EQ(result.trajectories, 4);
+  const auto& left = result.left_behind.at(Side::numerical);
+  EXPECT_EQ(std::count(left.begin(), left.end(), "velocity_x"), 1);
+  EXPECT_EQ(std::count(left.begin(), left.end(), "density"), 0);
   EXPECT_TRUE(fs::exists(root / "tiny_well/numerical/train_tiny_well_part_0.h5_1.nc"));
   const Scenario read = load_scenario("tiny_well", root.path());
   WindowOptions o;
   o.side = Side::numerical;
   EXPECT_EQ(WindowDataset(read, root.path(), o).size(), WindowDataset(well, data, o).size());
+}
+
+TEST(Convert, FieldsWithoutANameAreListed) {
+  const TemporaryFolder root;
+  const fs::path data = root / "a";
+  write_toy(data, 2);
+  const std::vector<double> values(30 * 4 * 6, 1.5);
+  write_hdf5(data / "toy/real/1000.h5", "vo", {30, 4, 6}, values);
+  const auto left =
+      convert(toy_scenario(), data, root / "b", {.format = "netcdf_cf", .sides = {}}).left_behind;
+  EXPECT_EQ(left, (std::map<Side, std::vector<std::string>>{{Side::real, {"vo"}}}));
+  for (const std::string format : {"realpdebench_arrow", "netcdf_cf", "realpdebench_hdf5"}) {
+    const fs::path to = root / format;
+    EXPECT_TRUE(convert(toy_scenario(), data, to, {.format = format, .sides = {}}).trajectories);
+    Scenario less = load_scenario("toy", to);
+    less.fields[1].sides = {Side::numerical};  // v of the real side is there, but no field any more
+    const auto other =
+        convert(less, to, to / "out",
+                {.format = format == "netcdf_cf" ? "realpdebench_hdf5" : "netcdf_cf", .sides = {}});
+    const auto& fields = other.left_behind.at(Side::real);
+    EXPECT_EQ(fields.size(), 1u) << format;
+    EXPECT_TRUE(fields.at(0).ends_with("v")) << fields.at(0);
+  }
 }
 
 TEST(Convert, WhatCannotBeDone) {

@@ -46,7 +46,12 @@ void read_trajectory(const Trajectory& t, const Scenario& scenario, Side side) {
   std::vector<int64_t> fields;
   for (int64_t i = 0; i < scenario.channels(); ++i)
     if (scenario.fields[static_cast<size_t>(i)].on(side)) fields.push_back(i);
-  t.read(fields, 0, std::min(t.frames(), kMostFrames));
+  const int64_t frames = std::min(t.frames(), kMostFrames);
+  const auto sample = t.read(fields, 0, frames);
+  std::vector<ChannelSource> channels;
+  for (const int64_t field : fields) channels.push_back({field});
+  std::vector<float> out(sample.data.size());
+  t.deliver(channels, 0, frames, 1, out.data(), static_cast<int64_t>(fields.size()));
   t.times();
   t.axes();
 }
@@ -102,6 +107,10 @@ std::vector<Seed> netcdf_seeds(const fs::path& scratch) {
     nc_def_var(id, "time", NC_DOUBLE, 1, dims, &axis);
     const std::string units = "seconds since 2000-01-01";
     nc_put_att_text(id, axis, "units", units.size(), units.c_str());
+    if (mode == NC_NETCDF4) {  // lies in a global heap
+      const char* history[] = {"measured", "interpolated"};
+      nc_put_att_string(id, NC_GLOBAL, "history", 2, history);
+    }
     nc_enddef(id);
     std::vector<short> values(12 * 3 * 4, 7);
     std::vector<double> times;
@@ -146,8 +155,15 @@ void read_arrow(const fs::path& folder, const std::string& name) {
 
 void read_pdebench(const fs::path& folder, const std::string& name) {
   const PdebenchFile f(folder / name);
+  const std::vector<int64_t> whole(f.extent().size(), -1);
+  std::vector<float> buffer;
   for (int64_t sample = 0; sample < std::min<int64_t>(f.samples(), 3); ++sample) {
-    for (const auto& channel : f.channels()) f.read(channel, sample, 0, std::min<int64_t>(f.frames(), 5));
+    for (const auto& channel : f.channels()) {
+      const int64_t frames = std::min<int64_t>(f.frames(), 5);
+      f.read(channel, sample, 0, frames);
+      const auto [dataset, component] = f.place(channel);
+      f.block(dataset, *f.open(dataset, sample), sample, 0, frames, whole, buffer);
+    }
     f.times(sample);
   }
   for (size_t axis = 0; axis < f.extent().size(); ++axis) f.coordinates(axis);
@@ -155,8 +171,13 @@ void read_pdebench(const fs::path& folder, const std::string& name) {
 
 void read_well(const fs::path& folder, const std::string& name) {
   const WellFile f(folder / name);
+  const std::vector<int64_t> whole(f.dims().size(), -1);
+  std::vector<float> buffer;
   for (int64_t run = 0; run < std::min<int64_t>(f.trajectories(), 2); ++run) {
-    for (const auto& field : f.fields()) f.read(field, run, 0, std::min<int64_t>(f.steps(), 3));
+    for (const auto& field : f.fields()) {
+      f.read(field, run, 0, std::min<int64_t>(f.steps(), 3));
+      f.block(field, run, 0, std::min<int64_t>(f.steps(), 3), whole, buffer);
+    }
     for (const auto& scalar : f.scalars()) f.scalar(scalar, run, 0, std::min<int64_t>(f.steps(), 3));
     f.times(run);
     f.grid(run);
