@@ -55,8 +55,8 @@ Hdf5File::Hdf5File(const std::filesystem::path& path, bool beside_netcdf) : path
   const Hdf5Lock lock;
   register_lzf_filter();
   const Hdf5Id access(H5Pcreate(H5P_FILE_ACCESS), close_with<H5Pclose>);
-  // Two opens of one file must agree; the NetCDF library closes strongly and leaves locks alone.
-  if (beside_netcdf) H5Pset_fclose_degree(access.get(), H5F_CLOSE_STRONG);
+  // Two opens of one file must agree.
+  if (beside_netcdf) H5Pset_fclose_degree(access.get(), H5F_CLOSE_WEAK);
 #if H5_VERSION_GE(1, 10, 7)
   // Read-only and network folders have no locks.
   if (!beside_netcdf) H5Pset_file_locking(access.get(), false, true);

@@ -254,7 +254,7 @@ core::Json FlameRun::attributes() const {
                    std::to_string(std::lround(std::ceil(f.height * f.cells - 1e-9))) + " cells, " +
                    std::to_string(f.cells) + " per slot width"},
       {"closure_constant", f.smagorinsky},
-      {"ammonia_share", mixture_.ammonia},
+      {"ammonia_share", parameter(settings_, configuration_, "ammonia_share")},  // percent
       {"equivalence_ratio", mixture_.equivalence_ratio},
       {"flame_speed", f.flame_speed},
       {"lewis", f.lewis},
