@@ -58,8 +58,8 @@ std::string name_in_format(const std::string& id, const FormatInfo& format);
 void rename_trajectories(Split& split, const std::map<std::string, std::string>& names);
 
 /// Writes the scenario's trajectories below `out` in another format, whole and at full resolution, with axes,
-/// times, attributes, the index files (names changed as the format needs) and a scenario.yaml that reads the result.
-/// Fields that the scenario does not name are left behind and listed. Values are float32, coordinates
+/// times, attributes, the index files (names changed as the format needs) and a scenario.yaml that reads the
+/// result. Fields that the scenario does not name are left behind and listed. Values are float32, coordinates
 /// float64. Usage errors: a format that cannot be written, data already there.
 Converted convert(const Scenario& scenario, const std::filesystem::path& root,
                   const std::filesystem::path& out, const ConvertOptions& options);

@@ -14,7 +14,8 @@ namespace windtunnel::datasets {
 namespace {
 
 const std::vector<std::string> kModes = {"train", "val", "test"};
-const std::vector<std::string> kSubsets = {"all", "in_dist", "out_dist", "seen", "unseen", "first", "first_last"};
+const std::vector<std::string> kSubsets = {"all",    "in_dist", "out_dist",  "seen",
+                                           "unseen", "first",   "first_last"};
 
 bool contains(const std::vector<TrajectoryName>& names, const std::string& id) {
   return std::any_of(names.begin(), names.end(), [&](const TrajectoryName& n) { return n.id == id; });

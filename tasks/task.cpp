@@ -27,7 +27,8 @@ core::Json Task::json() const {
 std::string Task::hash() const { return core::sha256(core::canonical(json())); }
 
 const std::vector<std::string>& subsets() {
-  static const std::vector<std::string> names = {"all", "in_dist", "out_dist", "seen", "unseen", "first", "first_last"};
+  static const std::vector<std::string> names = {"all",    "in_dist", "out_dist",  "seen",
+                                                 "unseen", "first",   "first_last"};
   return names;
 }
 

@@ -11,10 +11,10 @@
 #include <algorithm>
 #include <vector>
 
-#include "baselines/unet/fast.h"
 #include "baselines/lanes.h"
-#include "baselines/unet/rows.h"
 #include "baselines/simd.h"
+#include "baselines/unet/fast.h"
+#include "baselines/unet/rows.h"
 
 // Linear attention without q, k or v as fields. With y the normalised input of a frame, (N,C):
 //   k = softmax over positions of y Wk^T;  G = k^T y, (128,C);  per head  M = (G Wv^T) Wo / sqrt(32), (32,C)

@@ -5,10 +5,10 @@
 #include <cmath>
 #include <vector>
 
-#include "baselines/unet/blocks.h"
-#include "baselines/unet/fast.h"
 #include "baselines/lanes.h"
 #include "baselines/simd.h"
+#include "baselines/unet/blocks.h"
+#include "baselines/unet/fast.h"
 
 // Group norm and SiLU in one layer: two reads of x and one write forward. The backward pass reads x and the
 // gradient twice and writes once; it keeps x only.

@@ -65,7 +65,8 @@ TEST(Package, ForecastsLikeTheModuleItWasCompiledFrom) {
 TEST(Package, BatchesAreCutAndFilled) {
   const at::NoGradGuard guard;
   const at::Tensor x = at::randn({5, 6, 16, 24, 3});
-  for (const char* size : {"max_batch: 3\n", "max_batch: 2\n", "batch: 2\n", "batch: 5\n", "max_batch: 64\n"}) {
+  for (const char* size :
+       {"max_batch: 3\n", "max_batch: 2\n", "batch: 2\n", "batch: 5\n", "max_batch: 64\n"}) {
     const auto info = exported_baseline(described(size));
     const auto model = info.create(context(), *info.options());
     model->eval();

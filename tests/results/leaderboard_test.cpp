@@ -158,9 +158,10 @@ TEST(Published, FiguresPrintedTwiceAreComparedAndDifferencesMarked) {
   EXPECT_EQ(marked[0],
             "controlled_cylinder 1 MWT frmse: RealPDEBench, arXiv 2601.01829, table 5 has 0.0013: this row "
             "repeats WDNO's");
-  EXPECT_EQ(marked[4],
-            "cylinder 3 DPOT-S-FT rel_l2: RealPDEBench, arXiv 2601.01829, table 5 has 0.2198: this row repeats "
-            "Transolver's");
+  EXPECT_EQ(
+      marked[4],
+      "cylinder 3 DPOT-S-FT rel_l2: RealPDEBench, arXiv 2601.01829, table 5 has 0.2198: this row repeats "
+      "Transolver's");
 }
 
 TEST(Published, FiguresOfOtherTestsStandInTablesOfTheirOwn) {
