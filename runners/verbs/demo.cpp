@@ -64,10 +64,13 @@ void demo(const fs::path& out, int64_t seed) {
   core::log_info("1/3 making paired cylinder data (synthetic) in " + data.string());
   datasets::lab::LabControl control;
   control.stop = &interrupt_flag();
-  datasets::lab::make_dataset(
-      datasets::lab::lab_options(
-          {{"scenario", "cylinder"}, {"size", "demo"}, {"out", data.string()}, {"seed", seed}}, "demo"),
-      control);
+  datasets::lab::make_dataset(datasets::lab::lab_options({{"scenario", "cylinder"},
+                                                          {"size", "demo"},
+                                                          {"instrument", "piv"},
+                                                          {"out", data.string()},
+                                                          {"seed", seed}},
+                                                         "demo"),
+                              control);
 
   core::log_info("2/3 training and testing, two runs at a time");
   const fs::path runs = out / "runs";
